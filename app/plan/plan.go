@@ -1,0 +1,366 @@
+// Package plan decides what has to happen to make a meeting the same in
+// Exchange and in Eliona.
+//
+// It is pure: it takes the three states of a meeting (what both sides last
+// agreed on, what Exchange says, what the Booking app says) and the time, and
+// returns operations. It performs none of them, reads no clock and keeps
+// nothing, so every decision can be logged, counted and tested as a value.
+//
+// The policy, in one place:
+//   - A cancellation beats an edit, on either side.
+//   - Exchange decides about times and rooms; a change made in Eliona is a
+//     request that the rooms answer.
+//   - A room that has not answered has not declined.
+//   - A booking made in Eliona is all or nothing: one declining room withdraws it.
+//   - What one side lacks was deleted there only if the base says it was there.
+//   - The past stays as it is.
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"ews/app/meeting"
+)
+
+// Kind names an operation.
+type Kind string
+
+// The operations. Settle and Refuse change only our own records.
+const (
+	Settle        Kind = "settle"         // record what both sides agree on
+	Refuse        Kind = "refuse"         // record that Exchange does not take the occurrence
+	CancelMeeting Kind = "cancel_meeting" // cancel the occurrence in Exchange
+	ReleaseRooms  Kind = "release_rooms"  // free rooms that still show what its organizer no longer has
+	UpdateMeeting Kind = "update_meeting" // change time or rooms in Exchange
+	CreateMeeting Kind = "create_meeting" // make the meeting in Exchange
+	AskOrganizer  Kind = "ask_organizer"  // read the organizer's copy: time, rooms, answers
+	WriteBookings Kind = "write_bookings" // create or change bookings of the meeting's group
+	CancelBooking Kind = "cancel_booking" // cancel one booking
+)
+
+// Op is one operation on one occurrence; WriteBookings covers several.
+type Op struct {
+	Kind       Kind
+	Occurrence meeting.OccurrenceID
+
+	Span   meeting.Span     // CreateMeeting, UpdateMeeting, Settle
+	Rooms  []meeting.RoomID // CreateMeeting: all; ReleaseRooms: those to free; Settle: those that hold it
+	Add    []meeting.RoomID // UpdateMeeting
+	Remove []meeting.RoomID // UpdateMeeting
+
+	Items  []Item         // WriteBookings
+	Reason meeting.Reason // CancelBooking, Refuse
+
+	Code     string         // Refuse: the cause, for people
+	Room     meeting.RoomID // Refuse: the room that declined, 0 if none in particular
+	Withdraw bool           // Refuse: the meeting must not stay in Exchange
+
+	Answered bool // Settle: no answer is outstanding any more
+	Agreed   bool // Settle: Span and Rooms become the base; an invalid Span clears it
+	Forgiven bool // Settle: the refusal is dealt with
+}
+
+// Item is the wanted state of one booking.
+type Item struct {
+	Occurrence meeting.OccurrenceID
+	Booking    meeting.BookingID // 0 to create
+	Span       meeting.Span
+	Assets     []meeting.AssetID
+}
+
+// Finding is something a person should be able to see; it changes nothing.
+type Finding struct {
+	Occurrence meeting.OccurrenceID
+	Room       meeting.RoomID
+	Code       string
+}
+
+// Codes of findings and refusals.
+const (
+	CodeNoAnswer = "room_not_answering"
+	CodeDeclined = "room_declined"
+)
+
+// Plan is what to do now, in order, and when to look again.
+type Plan struct {
+	Ops      []Op
+	Findings []Finding
+	Wake     time.Time // zero: only when something changes
+}
+
+// Policy holds the limits of patience.
+type Policy struct {
+	AnswerTimeout time.Duration // until a silent room is reported
+	Confirm       time.Duration // how long an unexplained disagreement may last
+}
+
+// DefaultPolicy is used where a configuration says nothing.
+func DefaultPolicy() Policy {
+	return Policy{AnswerTimeout: time.Minute, Confirm: time.Minute}
+}
+
+// Input is everything a decision depends on.
+type Input struct {
+	Meeting *meeting.Meeting
+	Rooms   map[meeting.RoomID]meeting.Room
+	Now     time.Time
+	Policy  Policy
+}
+
+// order is the order in which operations are worth doing: what frees rooms
+// first, Exchange before the Booking app.
+var order = []Kind{
+	Settle, Refuse, CancelMeeting, ReleaseRooms, UpdateMeeting, CreateMeeting,
+	AskOrganizer, WriteBookings, CancelBooking,
+}
+
+// For plans one meeting.
+func For(in Input) Plan {
+	p := &planner{Input: in, roomOf: map[meeting.AssetID]meeting.RoomID{}}
+	for id, room := range in.Rooms {
+		for _, asset := range room.Assets {
+			p.roomOf[asset] = id
+		}
+	}
+	for _, o := range in.Meeting.Occurrences {
+		p.occurrence(o)
+	}
+	if len(p.items) > 0 {
+		p.plan.Ops = append(p.plan.Ops, Op{Kind: WriteBookings, Items: p.items})
+	}
+	slices.SortStableFunc(p.plan.Ops, func(a, b Op) int {
+		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+	})
+	return p.plan
+}
+
+type planner struct {
+	Input
+	roomOf map[meeting.AssetID]meeting.RoomID
+	items  []Item
+	plan   Plan
+}
+
+func (p *planner) add(op Op) { p.plan.Ops = append(p.plan.Ops, op) }
+
+// wake asks to be called again at t at the latest.
+func (p *planner) wake(t time.Time) {
+	if !t.After(p.Now) {
+		t = p.Now.Add(time.Second)
+	}
+	if p.plan.Wake.IsZero() || t.Before(p.plan.Wake) {
+		p.plan.Wake = t
+	}
+}
+
+func (p *planner) occurrence(o *meeting.Occurrence) {
+	if o.Refusal != "" {
+		p.refused(o)
+		return
+	}
+	k, b := p.booking(o), p.base(o)
+	e := p.exchange(o, k)
+	if p.over(o, e, k, b) {
+		return
+	}
+	cancelledInEliona := o.Booking != 0 && !k.live
+	switch {
+	case cancelledInEliona && (e.live || o.Copy == meeting.CopyLive):
+		p.add(Op{Kind: CancelMeeting, Occurrence: o.ID, Rooms: e.all()})
+	case len(e.orphans) > 0:
+		p.add(Op{Kind: ReleaseRooms, Occurrence: o.ID, Rooms: e.orphans})
+	case e.ask:
+		p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})
+	case o.AskedBy != meeting.Nobody:
+		p.asked(o, e, k, b)
+	case e.hold:
+		p.wake(e.until)
+	default:
+		p.compare(o, e, k, b)
+	}
+}
+
+// refused leads an occurrence that Exchange does not take to its end: nothing
+// of ours stays in Exchange, the booking is cancelled with the reason.
+func (p *planner) refused(o *meeting.Occurrence) {
+	switch {
+	case o.Withdraw && o.Copy == meeting.CopyLive:
+		p.add(Op{Kind: CancelMeeting, Occurrence: o.ID, Rooms: cellRooms(o)})
+	case o.BookingLive:
+		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: o.Refusal})
+	default:
+		p.add(Op{Kind: Settle, Occurrence: o.ID, Agreed: true, Answered: true, Forgiven: true})
+	}
+}
+
+// asked handles an occurrence whose rooms owe an answer to a change.
+func (p *planner) asked(o *meeting.Occurrence, e exchangeView, k, b view) {
+	if o.AskedBy == meeting.Us && k.live {
+		add, remove := p.rest(o, k)
+		if !k.span.Equal(o.CopySpan) || len(add)+len(remove) > 0 {
+			p.add(Op{Kind: UpdateMeeting, Occurrence: o.ID, Span: k.span, Add: add, Remove: remove})
+			return
+		}
+	}
+	if len(e.declined) > 0 && o.AskedBy == meeting.Us {
+		ours := p.Meeting.Origin == meeting.Eliona
+		if ours || len(e.in)+len(e.waiting) == 0 {
+			p.add(p.refuse(o, e, ours))
+			return
+		}
+	}
+	if len(e.waiting) > 0 {
+		p.await(o, e)
+		return
+	}
+	agreed := k.live && k.span.Equal(e.span) && k.rooms.equal(e.in) && len(e.in) > 0
+	if o.AskedBy == meeting.Us && k.live && !agreed && !b.same(k) {
+		// The answers are not what was asked for, and asking again would bring the
+		// same ones: from here on Exchange is the side that differs.
+		p.add(Op{Kind: Settle, Occurrence: o.ID, Agreed: true, Span: k.span, Rooms: k.rooms.sorted()})
+		return
+	}
+	p.add(Op{
+		Kind: Settle, Occurrence: o.ID, Answered: true, Agreed: agreed,
+		Span: e.span, Rooms: e.in.sorted(),
+	})
+}
+
+func (p *planner) refuse(o *meeting.Occurrence, e exchangeView, withdraw bool) Op {
+	return Op{
+		Kind: Refuse, Occurrence: o.ID, Reason: meeting.ReasonConflict,
+		Code: CodeDeclined, Room: e.declined.first(), Withdraw: withdraw,
+	}
+}
+
+// rest is what the organizer's copy still lacks of, or has beyond, the rooms
+// booked in Eliona. Rooms that a person invited in Outlook and that were never
+// part of the booking are theirs.
+func (p *planner) rest(o *meeting.Occurrence, k view) (add, remove []meeting.RoomID) {
+	for id := range k.rooms {
+		if c := o.CellOf(id); c == nil || !c.Invited {
+			add = append(add, id)
+		}
+	}
+	for _, c := range o.Cells {
+		if c.Invited && !p.Rooms[c.Room].Retired && !k.rooms[c.Room] &&
+			(c.BaseIn || p.Meeting.Origin == meeting.Eliona) {
+			remove = append(remove, c.Room)
+		}
+	}
+	slices.Sort(add)
+	return add, remove
+}
+
+// await polls the organizer's copy at 0.5 s, 1 s, 2 s, 4 s ... after the
+// change; a room that stays silent is reported and then asked rarely, since
+// its own change feed tells as well.
+func (p *planner) await(o *meeting.Occurrence, e exchangeView) {
+	step := min(max(o.CopyCheckedAt.Sub(o.AskedAt), 500*time.Millisecond), 30*time.Second)
+	if p.Now.Sub(o.AskedAt) > p.Policy.AnswerTimeout {
+		step = 5 * time.Minute
+		for room := range e.waiting {
+			if c := o.CellOf(room); c != nil && c.Answer != meeting.Tentative {
+				p.plan.Findings = append(p.plan.Findings, Finding{Occurrence: o.ID, Room: room, Code: CodeNoAnswer})
+			}
+		}
+	}
+	next := o.CopyCheckedAt.Add(step)
+	if p.Now.Before(next) {
+		p.wake(next)
+		return
+	}
+	p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})
+}
+
+// compare merges three states of which none is in motion.
+func (p *planner) compare(o *meeting.Occurrence, e exchangeView, k, b view) {
+	switch {
+	case !e.live && !k.live:
+		if b.live {
+			p.add(Op{Kind: Settle, Occurrence: o.ID, Agreed: true})
+		}
+	case !e.live && !b.live && o.Copy == meeting.CopyUnknown && p.Meeting.Origin == meeting.Eliona:
+		if len(k.rooms) > 0 {
+			p.add(Op{Kind: CreateMeeting, Occurrence: o.ID, Span: k.span, Rooms: k.rooms.sorted()})
+		}
+	case !e.live:
+		p.lost(o, e, b)
+	case !k.live:
+		p.write(o, e.span, e.in, k)
+	default:
+		p.merge(o, e, k, b)
+	}
+}
+
+// lost ends a booking that no room holds any more. A meeting of ours that stands
+// as it was agreed, but is declined after all, is withdrawn; one that a person
+// moved in Outlook since is theirs.
+func (p *planner) lost(o *meeting.Occurrence, e exchangeView, b view) {
+	switch {
+	case len(e.declined) == 0:
+		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonCancelled})
+	case p.Meeting.Origin == meeting.Eliona && b.live && b.span.Equal(o.CopySpan):
+		p.add(p.refuse(o, e, true))
+	default:
+		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonConflict})
+	}
+}
+
+// merge brings two live sides together.
+func (p *planner) merge(o *meeting.Occurrence, e exchangeView, k, b view) {
+	span := e.span
+	if b.live && e.span.Equal(b.span) {
+		span = k.span
+	}
+	rooms := set{}
+	for _, all := range []set{e.in, k.rooms, b.rooms} {
+		for id := range all {
+			followBooking := b.live && e.in[id] == b.rooms[id]
+			if followBooking && k.rooms[id] || !followBooking && e.in[id] {
+				rooms[id] = true
+			}
+		}
+	}
+	if len(rooms) == 0 {
+		// Each side removed what the other still had: the meeting has no room.
+		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonCancelled})
+		return
+	}
+	if !span.Equal(e.span) || !rooms.equal(e.in) {
+		p.add(Op{
+			Kind: UpdateMeeting, Occurrence: o.ID, Span: span,
+			Add: rooms.minus(e.in).sorted(), Remove: e.in.minus(rooms).sorted(),
+		})
+		return
+	}
+	if !span.Equal(k.span) || !slices.Equal(p.assets(rooms, k), k.assets) {
+		p.write(o, span, rooms, k)
+		return
+	}
+	if !b.live || !b.span.Equal(span) || !b.rooms.equal(rooms) {
+		p.add(Op{Kind: Settle, Occurrence: o.ID, Agreed: true, Span: span, Rooms: rooms.sorted()})
+	}
+}
+
+// write wants the booking to be at span in rooms.
+func (p *planner) write(o *meeting.Occurrence, span meeting.Span, rooms set, k view) {
+	assets := p.assets(rooms, k)
+	if len(assets) == 0 {
+		p.wake(p.Now.Add(30 * time.Second)) // the rooms' assets are not made yet
+		return
+	}
+	p.items = append(p.items, Item{Occurrence: o.ID, Booking: o.Booking, Span: span, Assets: assets})
+}
+
+// assets lists what a booking of these rooms covers: each room's asset in
+// every project, and what other apps' assets it has already.
+func (p *planner) assets(rooms set, k view) []meeting.AssetID {
+	assets := slices.Clone(k.foreign)
+	for id := range rooms {
+		assets = append(assets, p.Rooms[id].Assets...)
+	}
+	slices.Sort(assets)
+	return slices.Compact(assets)
+}

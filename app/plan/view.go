@@ -1,0 +1,247 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"ews/app/meeting"
+)
+
+// set is a set of rooms.
+type set map[meeting.RoomID]bool
+
+func (s set) sorted() []meeting.RoomID { return slices.Sorted(maps.Keys(s)) }
+
+func (s set) equal(o set) bool { return maps.Equal(s, o) }
+
+func (s set) first() meeting.RoomID {
+	if len(s) == 0 {
+		return 0
+	}
+	return s.sorted()[0]
+}
+
+func (s set) minus(o set) set {
+	out := set{}
+	for id := range s {
+		if !o[id] {
+			out[id] = true
+		}
+	}
+	return out
+}
+
+// view is the base, or the Booking app's side, of an occurrence. Rooms that
+// left the room list count as foreign: they are neither missed nor removed.
+type view struct {
+	live    bool
+	span    meeting.Span
+	rooms   set
+	assets  []meeting.AssetID
+	foreign []meeting.AssetID
+}
+
+func (v view) same(w view) bool {
+	return v.live == w.live && v.span.Equal(w.span) && v.rooms.equal(w.rooms)
+}
+
+func (p *planner) base(o *meeting.Occurrence) view {
+	v := view{live: o.BaseLive, span: o.Base, rooms: set{}}
+	for _, c := range o.Cells {
+		if c.BaseIn && p.active(c.Room) {
+			v.rooms[c.Room] = true
+		}
+	}
+	return v
+}
+
+func (p *planner) booking(o *meeting.Occurrence) view {
+	v := view{live: o.BookingLive, span: o.BookingSpan, rooms: set{}, assets: slices.Sorted(slices.Values(o.Assets))}
+	for _, asset := range v.assets {
+		if room, ok := p.roomOf[asset]; ok && p.active(room) {
+			v.rooms[room] = true
+		} else {
+			v.foreign = append(v.foreign, asset)
+		}
+	}
+	return v
+}
+
+func (p *planner) active(id meeting.RoomID) bool {
+	room, ok := p.Rooms[id]
+	return ok && !room.Retired
+}
+
+// exchangeView is what Exchange says of an occurrence, as far as it can be
+// told from the rooms' calendars and the organizer's copy.
+type exchangeView struct {
+	live     bool
+	span     meeting.Span
+	in       set // hold the slot
+	waiting  set // invited, owe an answer
+	declined set
+	orphans  []meeting.RoomID // show it although the organizer's copy is gone
+	ask      bool             // only the organizer's copy can tell
+	hold     bool             // in motion: look again at until
+	until    time.Time
+}
+
+func (e exchangeView) all() []meeting.RoomID {
+	all := maps.Clone(e.in)
+	maps.Copy(all, e.waiting)
+	return all.sorted()
+}
+
+func (p *planner) exchange(o *meeting.Occurrence, k view) exchangeView {
+	e := exchangeView{in: set{}, waiting: set{}, declined: set{}}
+	switch {
+	case o.Copy == meeting.CopyGone:
+		p.goneCopy(o, &e)
+	case o.AskedBy != meeting.Nobody:
+		p.askedCopy(o, &e)
+	default:
+		p.calendars(o, k, &e)
+	}
+	return e
+}
+
+// goneCopy: rooms need a moment to process a cancellation. What they show
+// after that belongs to nobody.
+func (p *planner) goneCopy(o *meeting.Occurrence, e *exchangeView) {
+	grace := o.CopyCheckedAt.Add(p.Policy.Confirm)
+	for _, c := range o.Cells {
+		if c.Seen != meeting.Booked || !p.active(c.Room) {
+			continue
+		}
+		if p.Now.Before(grace) {
+			p.wake(grace)
+			continue
+		}
+		e.orphans = append(e.orphans, c.Room)
+	}
+}
+
+// askedCopy: while rooms owe an answer, the organizer's copy tells the time,
+// and a room is in when it accepted that time or shows it.
+func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
+	e.live, e.span = true, o.CopySpan
+	for _, c := range o.Cells {
+		switch {
+		case !p.active(c.Room) || !c.Invited:
+		case c.Answer == meeting.Accepted, c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan):
+			e.in[c.Room] = true
+		case c.Answer == meeting.Declined:
+			e.declined[c.Room] = true
+		default:
+			e.waiting[c.Room] = true
+		}
+	}
+}
+
+// calendars: at rest the rooms' own calendars are the truth. A room of the base
+// or of the booking is missed when it does not show the occurrence.
+func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
+	newest := p.newest(o)
+	if newest != nil {
+		e.live, e.span = true, newest.SeenSpan
+	}
+	for _, c := range o.Cells {
+		if !p.active(c.Room) {
+			continue
+		}
+		switch {
+		case uninvited(o, c):
+			// We removed this room, or a person added it after we last looked.
+			e.ask = e.ask || o.CopyCheckedAt.Before(c.SeenAt)
+		case c.Seen == meeting.Booked && c.SeenSpan.Equal(e.span):
+			e.in[c.Room] = true
+		case c.Seen == meeting.Booked:
+			// This room has not processed a move yet, or never will.
+			p.doubt(e, newest.SeenAt)
+		case !c.BaseIn && !k.rooms[c.Room]:
+		case c.Seen == meeting.Pending:
+			p.doubt(e, c.SeenAt)
+		default:
+			p.vanished(o, c, e)
+		}
+	}
+}
+
+// uninvited: the room shows the occurrence, but the organizer's copy, where we
+// know it, does not list the room.
+func uninvited(o *meeting.Occurrence, c meeting.Cell) bool {
+	return c.Seen == meeting.Booked && o.Copy == meeting.CopyLive && !c.Invited && !c.BaseIn
+}
+
+// newest is the cell whose room saw the latest version of the meeting.
+func (p *planner) newest(o *meeting.Occurrence) *meeting.Cell {
+	var best *meeting.Cell
+	for i := range o.Cells {
+		c := &o.Cells[i]
+		if c.Seen != meeting.Booked || !p.active(c.Room) || uninvited(o, *c) {
+			continue
+		}
+		if best == nil || c.Sequence > best.Sequence ||
+			c.Sequence == best.Sequence && c.SeenAt.After(best.SeenAt) {
+			best = c
+		}
+	}
+	return best
+}
+
+// doubt holds the occurrence still until Confirm after since.
+func (p *planner) doubt(e *exchangeView, since time.Time) {
+	if until := since.Add(p.Policy.Confirm); p.Now.Before(until) {
+		e.hold = true
+		if e.until.IsZero() || until.Before(e.until) {
+			e.until = until
+		}
+	}
+}
+
+// vanished judges a room that held the slot and no longer shows it. For a
+// meeting of people in Outlook the room's calendar is all we have and need.
+// For a meeting whose organizer's copy we know, that copy tells why.
+func (p *planner) vanished(o *meeting.Occurrence, c meeting.Cell, e *exchangeView) {
+	if o.Copy != meeting.CopyLive {
+		return
+	}
+	switch {
+	case o.CopyCheckedAt.Before(c.SeenAt):
+		e.ask = true
+	case !c.Invited:
+	case c.Answer == meeting.Declined:
+		e.declined[c.Room] = true
+	default:
+		p.doubt(e, c.SeenAt)
+	}
+}
+
+// over tells whether the occurrence is past on every side that has it, and in
+// every room that shows it.
+func (p *planner) over(o *meeting.Occurrence, e exchangeView, k, b view) bool {
+	past, any := true, false
+	for _, side := range []struct {
+		live bool
+		span meeting.Span
+	}{{e.live, e.span}, {k.live, k.span}, {b.live, b.span}} {
+		if side.live {
+			any = true
+			past = past && !side.span.End.After(p.Now)
+		}
+	}
+	for _, c := range o.Cells {
+		past = past && (c.Seen == meeting.None || !p.active(c.Room) || !c.SeenSpan.End.After(p.Now))
+	}
+	return any && past
+}
+
+func cellRooms(o *meeting.Occurrence) []meeting.RoomID {
+	rooms := make([]meeting.RoomID, 0, len(o.Cells))
+	for _, c := range o.Cells {
+		rooms = append(rooms, c.Room)
+	}
+	slices.Sort(rooms)
+	return rooms
+}
