@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"ews/app/meeting"
+)
+
+// Codes of notices.
+const (
+	CodeRoomsAdded = "rooms_added"
+	CodeRecovered  = "recovered"
+	CodeFailed     = "booking_failed"
+	CodeNotChanged = "change_refused"
+	CodeClash      = "booking_clash"
+)
+
+// Assets is the asset side of Eliona. Methods fail with an *Error.
+type Assets interface {
+	// Ensure makes sure that each room has an asset in the project, below the
+	// root. Assets that exist already are adopted.
+	Ensure(ctx context.Context, project string, rooms []RoomInfo) ([]EnsuredAsset, error)
+	// Describe writes the attributes that make a room's asset bookable. It
+	// reports false if the asset no longer exists.
+	Describe(ctx context.Context, asset meeting.AssetID, room meeting.Address) (bool, error)
+}
+
+// EnsuredAsset is an asset that exists now; Created tells that it did not before.
+type EnsuredAsset struct {
+	Asset
+	Created bool
+}
+
+// discovery keeps rooms and assets as the room list has them.
+func (e *Engine) discovery(ctx context.Context) error {
+	if err := e.retryStore(ctx, e.loadRooms); err != nil {
+		return err
+	}
+	fails := 0
+	for {
+		err := e.discover(ctx)
+		wait := jitter(e.RefreshInterval)
+		switch {
+		case err == nil:
+			fails = 0
+		case fatal(ctx, err):
+			return err
+		default:
+			failure := classOf(err)
+			e.log.WarnContext(ctx, "rooms not discovered", "code", failure.Code, "error", err)
+			wait = e.retryAt(failure, fails).Sub(e.now())
+			fails++
+		}
+		if !pause(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// retryStore repeats what the engine cannot begin without.
+func (e *Engine) retryStore(ctx context.Context, f func(context.Context) error) error {
+	for attempt := 0; ; attempt++ {
+		err := f(ctx)
+		if err == nil || fatal(ctx, err) {
+			return err
+		}
+		e.log.WarnContext(ctx, "database not available", "error", err)
+		if !pause(ctx, backoff(attempt)) {
+			return nil
+		}
+	}
+}
+
+func (e *Engine) discover(ctx context.Context) error {
+	if e.Discover {
+		found, err := e.calendar.Rooms(ctx)
+		if err != nil {
+			e.report(ctx, "exchange", classOf(err))
+			return err
+		}
+		e.report(ctx, "exchange", nil)
+		if e.Wanted != nil {
+			found = slices.DeleteFunc(found, func(r RoomInfo) bool { return !e.Wanted(r) })
+		}
+		changed, err := e.store.SyncRooms(ctx, found)
+		if err != nil {
+			return err
+		}
+		created, err := e.ensureAssets(ctx, found)
+		if err != nil {
+			return err
+		}
+		if changed || created {
+			if err := e.loadRooms(ctx); err != nil {
+				return err
+			}
+			wake(e.wakePoll)
+		}
+	}
+	return e.describe(ctx)
+}
+
+// ensureAssets makes the assets that have no record yet. One that has a record
+// is left alone, whatever became of it in Eliona: it may have been renamed,
+// moved or deleted there on purpose.
+func (e *Engine) ensureAssets(ctx context.Context, rooms []RoomInfo) (changed bool, err error) {
+	known, err := e.store.Assets(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, project := range e.Projects {
+		missing := slices.DeleteFunc(slices.Clone(rooms), func(r RoomInfo) bool {
+			return slices.ContainsFunc(known, func(a Asset) bool { return a.Project == project && a.Room == r.Address && a.ID != 0 })
+		})
+		if len(missing) == 0 {
+			continue
+		}
+		ensured, err := e.assets.Ensure(ctx, project, missing)
+		if err != nil {
+			e.report(ctx, "eliona", classOf(err))
+			return changed, err
+		}
+		e.report(ctx, "eliona", nil)
+		if err := e.saveEnsured(ctx, project, ensured); err != nil {
+			return changed, err
+		}
+		changed = true
+	}
+	return changed, nil
+}
+
+func (e *Engine) saveEnsured(ctx context.Context, project string, ensured []EnsuredAsset) error {
+	created := 0
+	assets := make([]Asset, 0, len(ensured))
+	for _, a := range ensured {
+		assets = append(assets, a.Asset)
+		if a.Created && a.Room != "" {
+			created++
+		}
+	}
+	if err := e.store.SaveAssets(ctx, assets); err != nil {
+		return err
+	}
+	e.log.InfoContext(ctx, "assets ensured", "project", project, "assets", len(assets), "created", created)
+	if created == 0 {
+		return nil
+	}
+	subject := "project " + project
+	if _, err := e.store.Resolve(ctx, subject, CodeRoomsAdded); err != nil {
+		return err
+	}
+	return e.store.Notify(ctx, []Notice{{Subject: subject, Code: CodeRoomsAdded, Project: project, Amount: created}})
+}
+
+// describe writes the attributes of assets until it succeeded once.
+func (e *Engine) describe(ctx context.Context) error {
+	known, err := e.store.Assets(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range known {
+		if a.Described || a.ID == 0 || a.Room == "" {
+			continue
+		}
+		exists, err := e.assets.Describe(ctx, a.ID, a.Room)
+		if err != nil {
+			e.report(ctx, "eliona", classOf(err))
+			return err
+		}
+		if !exists {
+			e.log.InfoContext(ctx, "asset was deleted in Eliona", "asset", a.ID, "room", a.Room)
+		}
+		a.Described = true
+		if err := e.store.SaveAssets(ctx, []Asset{a}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pollEvery is the time between two polls of a quiet room.
+func (e *Engine) pollEvery() time.Duration { return jitter(e.RefreshInterval) }

@@ -1,0 +1,215 @@
+// Package engine keeps the meetings of one configuration the same in Exchange
+// and in Eliona.
+//
+// Everything that arrives, from either side, is stored as an observation and
+// marks the meeting it concerns as due; nothing is decided on the way in.
+// Workers claim due meetings one at a time, ask the planner what has to
+// happen, do the first of it, store the proven result, and ask again until
+// nothing is left. So a lost, repeated or late message changes nothing but
+// time, and a crash at any point repeats work that is harmless to repeat:
+//
+//   - An effect is recorded before it is sent (Store.Begin). If its end stays
+//     unknown it is looked for by its reference before anything else happens
+//     to the meeting (resolve.go).
+//   - A position in a change feed is stored only with what it covered.
+//   - A read that began before a later write of ours is recognised by the
+//     logical clock and repeated.
+//
+// The engine knows no network, no database and no configuration file: it talks
+// to the ports in ports.go.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ews/app/meeting"
+	"ews/app/plan"
+)
+
+// Settings are the choices of one configuration.
+type Settings struct {
+	Config          meeting.ConfigID
+	Installation    string        // identity of this installation, part of every reference
+	RefreshInterval time.Duration // between polls of a room, and between discoveries
+	Horizon         time.Duration // how far ahead rooms are synchronised
+	Policy          plan.Policy
+	Projects        []string
+	Discover        bool                // false: the rooms stay as they are
+	Wanted          func(RoomInfo) bool // asset filter; nil: all
+	NotifyUsers     bool
+	GiveUpAfter     time.Duration // how long a booking may fail to reach Exchange; 0 means 10 minutes
+	Workers         int           // meetings worked on at once; 0 means 8
+	Readers         int           // rooms polled at once; 0 means 4
+	Grace           time.Duration // for work under way when stopped; 0 means 7 seconds
+}
+
+// Engine runs one configuration. Create it with New and call Run once.
+type Engine struct {
+	Settings
+	calendar Calendar
+	bookings Bookings
+	assets   Assets
+	store    Store
+	log      *slog.Logger
+	now      func() time.Time
+
+	rooms    atomic.Pointer[map[meeting.RoomID]meeting.Room]
+	wakeWork chan struct{}
+	wakePoll chan struct{}
+	watched  chan []meeting.AssetID
+	inbox    *inbox
+
+	health sync.Mutex
+	broken map[string]bool // codes told to the administrator
+	doubt  bool            // the last reconciliation was suspicious
+}
+
+// Ports are what the engine works with.
+type Ports struct {
+	Calendar Calendar
+	Bookings Bookings
+	Assets   Assets
+	Store    Store
+	Log      *slog.Logger
+	Now      func() time.Time // nil means the system clock
+}
+
+// New returns an engine that is ready to run.
+func New(s Settings, p Ports) *Engine {
+	if s.GiveUpAfter == 0 {
+		s.GiveUpAfter = 10 * time.Minute
+	}
+	if s.Workers == 0 {
+		s.Workers = 8
+	}
+	if s.Readers == 0 {
+		s.Readers = 4
+	}
+	if s.Grace == 0 {
+		s.Grace = 7 * time.Second
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	e := &Engine{
+		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
+		log: p.Log.With("config", s.Config), now: p.Now,
+		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
+		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(), broken: map[string]bool{},
+	}
+	e.rooms.Store(&map[meeting.RoomID]meeting.Room{})
+	return e
+}
+
+// Run works until ctx ends, which is no error, or until this process no longer
+// owns the configuration. When it returns, nothing of it runs any more.
+func (e *Engine) Run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	for _, loop := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"discovery", e.discovery},
+		{"polling", e.polling},
+		{"working", e.working},
+		{"listening", e.listening},
+		{"observing", e.observing},
+		{"reconciling", e.reconciling},
+	} {
+		group.Go(func() error {
+			if err := loop.run(running); err != nil && running.Err() == nil {
+				return fmt.Errorf("%s: %w", loop.name, err)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // being stopped is how Run ends
+	}
+	return err
+}
+
+// fatal tells whether the engine has to stop: it is being stopped, or it no
+// longer owns the configuration.
+func fatal(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, ErrFenced)
+}
+
+// pause waits, and reports false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// pauseOr waits until d has passed or something wakes it.
+func pauseOr(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wake:
+	case <-timer.C:
+	}
+	return ctx.Err() == nil
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // already awake
+	}
+}
+
+// loadRooms renews what the engine knows of rooms and their assets, and tells
+// the listener which assets to watch.
+func (e *Engine) loadRooms(ctx context.Context) error {
+	rooms, err := e.store.Rooms(ctx)
+	if err != nil {
+		return err
+	}
+	e.rooms.Store(&rooms)
+	var assets []meeting.AssetID
+	for _, room := range rooms {
+		if !room.Retired {
+			assets = append(assets, room.Assets...)
+		}
+	}
+	select {
+	case <-e.watched: // replace what was not taken yet
+	default:
+	}
+	e.watched <- assets
+	return nil
+}
+
+func (e *Engine) room(id meeting.RoomID) meeting.Room { return (*e.rooms.Load())[id] }
+
+func (e *Engine) roomList(ids []meeting.RoomID) []meeting.Room {
+	out := make([]meeting.Room, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, e.room(id))
+	}
+	return out
+}
+
+// window is the span in which calendars are kept the same.
+func (e *Engine) window() meeting.Span {
+	now := e.now()
+	return meeting.SpanOf(now.Add(-24*time.Hour), now.Add(e.Horizon))
+}

@@ -1,0 +1,360 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"ews/app/meeting"
+	"ews/app/plan"
+)
+
+// execute does one operation and stores what was proven by it.
+func (j *job) execute(ctx context.Context, op plan.Op) error {
+	if op.Kind == plan.WriteBookings {
+		return j.writeBookings(ctx, op)
+	}
+	o := j.m.Occurrence(op.Occurrence)
+	if o == nil {
+		return fmt.Errorf("occurrence %d is not of this meeting", op.Occurrence)
+	}
+	switch op.Kind {
+	case plan.Settle:
+		return j.settle(ctx, op)
+	case plan.Refuse:
+		return j.refuse(ctx, op)
+	case plan.CreateMeeting:
+		return j.createMeeting(ctx, o, op)
+	case plan.UpdateMeeting:
+		return j.updateMeeting(ctx, o, op)
+	case plan.CancelMeeting:
+		return j.cancelMeeting(ctx, o, op)
+	case plan.ReleaseRooms:
+		return j.releaseRooms(ctx, o, op)
+	case plan.AskOrganizer:
+		return j.askOrganizer(ctx, o)
+	case plan.CancelBooking:
+		return j.cancelBooking(ctx, o, op)
+	case plan.WriteBookings:
+	}
+	return fmt.Errorf("unknown operation %q", op.Kind)
+}
+
+func (j *job) settle(ctx context.Context, op plan.Op) error {
+	return j.apply(ctx, nil, op.Occurrence, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		if op.Answered && !op.Forgiven {
+			o.Answered(op.Span, op.Rooms, at)
+		}
+		if op.Agreed {
+			o.Agreed(op.Span, op.Rooms)
+		}
+		if op.Forgiven {
+			o.Forgiven()
+		}
+		return nil
+	})
+}
+
+func (j *job) refuse(ctx context.Context, op plan.Op) error {
+	return j.apply(ctx, nil, op.Occurrence, func(_ *meeting.Meeting, o *meeting.Occurrence, _ meeting.Moment) []Notice {
+		o.Refused(op.Reason, op.Code, op.Withdraw)
+		if !j.NotifyUsers {
+			return nil
+		}
+		return []Notice{j.notice(o, op.Code, op.Room)}
+	})
+}
+
+// place says where the organizer's copy of the occurrence is looked for.
+func (j *job) place(o *meeting.Occurrence) Place {
+	p := Place{Mailbox: j.m.CopyMailbox, UID: j.m.UID, Key: o.Key, Span: o.CopySpan}
+	if p.Mailbox == "" {
+		p.Mailbox = j.m.Organizer
+	}
+	if o.Key == "" {
+		p.Item = j.m.CopyItem
+	}
+	for _, span := range []meeting.Span{o.Base, o.BookingSpan} {
+		if !p.Span.Valid() {
+			p.Span = span
+		}
+	}
+	for _, c := range o.Cells {
+		if !p.Span.Valid() {
+			p.Span = c.SeenSpan
+		}
+	}
+	return p
+}
+
+func (j *job) draft(op plan.Op) Draft {
+	return Draft{UID: j.m.UID, Ref: j.m.Ref, Span: op.Span, Rooms: j.roomList(op.Rooms)}
+}
+
+// createMeeting makes the meeting in the booker's calendar, or, where the
+// booker has none that we may use, in the service user's.
+func (j *job) createMeeting(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
+	mailbox := j.m.Organizer
+	if mailbox == "" {
+		mailbox = j.calendar.ServiceUser()
+	}
+	err := j.createIn(ctx, mailbox, op)
+	if err != nil && classOf(err).Class == NoMailbox && mailbox != j.calendar.ServiceUser() {
+		j.log.InfoContext(ctx, "organizer has no mailbox here, the service user books", "booking", o.Booking)
+		err = j.createIn(ctx, j.calendar.ServiceUser(), op)
+	}
+	if err == nil {
+		j.report(ctx, "exchange", nil)
+		j.log.InfoContext(ctx, "meeting created", "booking", o.Booking)
+		return nil
+	}
+	failure := classOf(err)
+	j.report(ctx, "exchange", failure)
+	lasting := !j.claim.Failing.IsZero() && j.now().Sub(j.claim.Failing) > j.GiveUpAfter
+	if failure.Ambiguous || ctx.Err() != nil || failure.Class != Refused && failure.Class != NoMailbox && !lasting {
+		return err
+	}
+	j.log.WarnContext(ctx, "Exchange does not take the booking", "booking", o.Booking, "code", failure.Code, "error", err)
+	return j.refuse(ctx, plan.Op{
+		Occurrence: o.ID, Reason: meeting.ReasonError, Code: CodeFailed, Withdraw: true,
+	})
+}
+
+func (j *job) createIn(ctx context.Context, mailbox meeting.Address, op plan.Op) error {
+	intent := Intent{
+		Occurrence: op.Occurrence, Side: meeting.Exchange, Kind: op.Kind, Mailbox: mailbox, Span: op.Span,
+	}
+	sent, err := j.store.Begin(ctx, j.claim, intent)
+	if err != nil {
+		return err
+	}
+	made, err := j.calendar.Create(ctx, mailbox, j.draft(op))
+	if err != nil {
+		return j.end(ctx, sent, err)
+	}
+	return j.created(ctx, sent, made, op.Rooms)
+}
+
+// created stores a meeting of ours that was found or made.
+func (j *job) created(ctx context.Context, sent Operation, made meeting.Copy, rooms []meeting.RoomID) error {
+	return j.apply(ctx, &sent, sent.Intent.Occurrence, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		m.CopyMailbox, m.CopyItem = made.Mailbox, made.Item
+		if made.UID != "" {
+			m.UID = made.UID
+		}
+		o.Wrote(made, rooms, nil, at)
+		return nil
+	})
+}
+
+// updateMeeting carries a change made in Eliona into the organizer's copy. It
+// is read first: if a person changed it meanwhile, that counts.
+func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
+	place := j.place(o)
+	before, err := j.readCopy(ctx, place)
+	if err != nil {
+		return j.cannotChange(ctx, o, err)
+	}
+	if !before.Live && o.Copy != meeting.CopyLive {
+		// Not found is no proof of a cancellation where we never saw the copy:
+		// somebody else may hold it for the organizer.
+		return j.cannotChange(ctx, o, &Error{Class: Refused, Code: "organizer_copy_not_found"})
+	}
+	if j.overtaken(o, before) {
+		return j.looked(ctx, o.ID, before)
+	}
+	sent, err := j.store.Begin(ctx, j.claim, Intent{
+		Occurrence: o.ID, Side: meeting.Exchange, Kind: op.Kind, Mailbox: place.Mailbox, Span: op.Span,
+	})
+	if err != nil {
+		return err
+	}
+	after, err := j.calendar.Update(ctx, place, before, Change{
+		Span: op.Span, Add: j.roomList(op.Add), Remove: j.roomList(op.Remove),
+	})
+	if err != nil {
+		return j.cannotChange(ctx, o, j.end(ctx, sent, err))
+	}
+	rooms := *j.rooms.Load()
+	return j.apply(ctx, &sent, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		o.Looked(before, rooms, at)
+		m.CopyMailbox = place.Mailbox
+		if o.Key == "" {
+			m.CopyItem = after.Item
+		}
+		o.Wrote(after, op.Add, op.Remove, at)
+		return nil
+	})
+}
+
+// readCopy reads the organizer's copy. A meeting whose organizer we do not
+// know has none that we could read.
+func (j *job) readCopy(ctx context.Context, place Place) (meeting.Copy, error) {
+	if place.Mailbox == "" {
+		return meeting.Copy{}, &Error{Class: NoMailbox, Code: "organizer_unknown"}
+	}
+	return j.calendar.Copy(ctx, place)
+}
+
+// overtaken tells whether the copy is no longer what the plan was made for.
+func (j *job) overtaken(o *meeting.Occurrence, c meeting.Copy) bool {
+	if !c.Live {
+		return true
+	}
+	if o.Copy != meeting.CopyLive {
+		return o.BaseLive && !o.Base.Equal(c.Span)
+	}
+	if !o.CopySpan.Equal(c.Span) && !(o.AskedBy == meeting.Nobody && o.BaseLive && o.Base.Equal(c.Span)) {
+		return true
+	}
+	for _, cell := range o.Cells {
+		_, there := c.Rooms[j.room(cell.Room).Address]
+		if cell.Invited && !there && !c.Partial {
+			return true
+		}
+	}
+	return false
+}
+
+// cannotChange deals with a change that Exchange does not accept. A booking
+// made in Eliona is withdrawn and the user told; for a meeting of people in
+// Outlook the booking goes back to what Exchange says.
+func (j *job) cannotChange(ctx context.Context, o *meeting.Occurrence, err error) error {
+	failure := classOf(err)
+	if failure.Ambiguous || ctx.Err() != nil || failure.Class != Refused && failure.Class != NoMailbox && failure.Class != NotFound {
+		j.report(ctx, "exchange", failure)
+		return err
+	}
+	j.log.WarnContext(ctx, "Exchange does not take the change", "booking", o.Booking, "code", failure.Code, "error", err)
+	if j.m.Origin == meeting.Eliona {
+		return j.refuse(ctx, plan.Op{Occurrence: o.ID, Reason: meeting.ReasonError, Code: CodeFailed, Withdraw: true})
+	}
+	rooms := *j.rooms.Load()
+	return j.apply(ctx, nil, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, _ meeting.Moment) []Notice {
+		o.Reverted(roomsOf(o.Assets, rooms))
+		return []Notice{j.notice(o, CodeNotChanged, 0)}
+	})
+}
+
+func roomsOf(assets []meeting.AssetID, rooms map[meeting.RoomID]meeting.Room) []meeting.RoomID {
+	var out []meeting.RoomID
+	for id, room := range rooms {
+		if slices.ContainsFunc(room.Assets, func(a meeting.AssetID) bool { return slices.Contains(assets, a) }) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// cancelMeeting cancels for everybody. Where the organizer's copy cannot be
+// cancelled, because it is gone or not ours to touch, the rooms are freed.
+func (j *job) cancelMeeting(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
+	place := j.place(o)
+	sent, err := j.store.Begin(ctx, j.claim, Intent{
+		Occurrence: o.ID, Side: meeting.Exchange, Kind: op.Kind, Mailbox: place.Mailbox,
+	})
+	if err != nil {
+		return err
+	}
+	cancelled := false
+	if place.Mailbox != "" {
+		cancelled, err = j.calendar.Cancel(ctx, place)
+		if class := classOf(err).Class; err != nil && class != NoMailbox && class != Refused {
+			j.report(ctx, "exchange", classOf(err))
+			return j.end(ctx, sent, err)
+		}
+	}
+	if !cancelled {
+		if err := j.release(ctx, o, op.Rooms); err != nil {
+			return j.end(ctx, sent, err)
+		}
+	}
+	j.log.InfoContext(ctx, "meeting cancelled", "booking", o.Booking)
+	return j.apply(ctx, &sent, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		o.MeetingCancelled(at)
+		return nil
+	})
+}
+
+// release frees the rooms that show the occurrence.
+func (j *job) release(ctx context.Context, o *meeting.Occurrence, rooms []meeting.RoomID) error {
+	for _, id := range rooms {
+		c := o.CellOf(id)
+		if c == nil || c.Seen == meeting.None || j.room(id).Retired {
+			continue
+		}
+		place := Place{Mailbox: j.room(id).Address, UID: j.m.UID, Key: o.Key, Item: c.Item, Span: c.SeenSpan}
+		if err := j.calendar.Release(ctx, j.room(id).Address, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) releaseRooms(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
+	seen, err := j.readCopy(ctx, j.place(o))
+	if err != nil && classOf(err).Class != NoMailbox {
+		return err
+	}
+	if seen.Live {
+		return j.looked(ctx, o.ID, seen)
+	}
+	if err := j.release(ctx, o, op.Rooms); err != nil {
+		return err
+	}
+	return j.apply(ctx, nil, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		o.RoomsReleased(op.Rooms, at)
+		return nil
+	})
+}
+
+func (j *job) askOrganizer(ctx context.Context, o *meeting.Occurrence) error {
+	seen, err := j.readCopy(ctx, j.place(o))
+	if err != nil && classOf(err).Class == NoMailbox {
+		// The organizer's mailbox is not there any more: the rooms' own
+		// calendars are all there is.
+		return j.apply(ctx, nil, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, _ meeting.Moment) []Notice {
+			o.Unreachable()
+			return nil
+		})
+	}
+	if err != nil {
+		j.report(ctx, "exchange", classOf(err))
+		return err
+	}
+	return j.looked(ctx, o.ID, seen)
+}
+
+func (j *job) looked(ctx context.Context, id meeting.OccurrenceID, seen meeting.Copy) error {
+	rooms := *j.rooms.Load()
+	return j.apply(ctx, nil, id, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		if seen.Live && o.Key == "" {
+			m.CopyItem = seen.Item
+		}
+		o.Looked(seen, rooms, at)
+		return nil
+	})
+}
+
+func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
+	sent, err := j.store.Begin(ctx, j.claim, Intent{
+		Occurrence: o.ID, Side: meeting.Eliona, Kind: op.Kind, Assets: o.Assets,
+	})
+	if err != nil {
+		return err
+	}
+	if err := j.bookings.Cancel(ctx, o.Booking, op.Reason); err != nil {
+		j.report(ctx, "booking", classOf(err))
+		return j.end(ctx, sent, err)
+	}
+	j.log.InfoContext(ctx, "booking cancelled", "booking", o.Booking, "reason", op.Reason)
+	return j.apply(ctx, &sent, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		var notices []Notice
+		if op.Reason == meeting.ReasonConflict && o.Refusal == "" && j.NotifyUsers {
+			notices = append(notices, j.notice(o, plan.CodeDeclined, 0))
+		}
+		o.BookingCancelled(at.Tick)
+		return notices
+	})
+}

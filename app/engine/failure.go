@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Codes of failures that concern the whole configuration.
+const (
+	codeUnknown = "unexpected_error"
+	troubleTime = 3 * time.Minute // how long trouble lasts before people are told
+)
+
+// classOf reads an error of a port. What is no *Error is taken as transient:
+// trying again is harmless, giving up is not.
+func classOf(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Class: Transient, Code: codeUnknown, Err: err}
+}
+
+// backoff grows from one second to a quarter of an hour, with jitter, so that
+// what failed together does not come back together.
+func backoff(attempts int) time.Duration {
+	d := time.Second << min(attempts, 10)
+	return jitter(min(d, 15*time.Minute))
+}
+
+func jitter(d time.Duration) time.Duration {
+	return d - time.Duration(rand.Int64N(int64(d)/5+1)) //nolint:gosec // no secret depends on it
+}
+
+// retryAt says when to try again after a failure.
+func (e *Engine) retryAt(err *Error, attempts int) time.Time {
+	wait := backoff(attempts)
+	switch err.Class {
+	case Throttled:
+		wait = max(err.Pause, time.Second)
+	case Broken:
+		wait = max(wait, 30*time.Second)
+	case Stale:
+		wait = 200 * time.Millisecond
+	case Transient, InvalidToken, NoMailbox, NotFound, Refused, Unmatched:
+	}
+	return e.now().Add(wait)
+}
+
+// report keeps the configuration's status: what only an administrator can mend
+// is told once, after it has lasted a while, and once more when it is over.
+func (e *Engine) report(ctx context.Context, side string, failure *Error) {
+	e.health.Lock()
+	defer e.health.Unlock()
+	if failure != nil && failure.Class != Broken {
+		return
+	}
+	if failure == nil {
+		for key := range e.broken {
+			if len(key) > len(side) && key[:len(side)] == side {
+				e.recovered(ctx, key)
+			}
+		}
+		return
+	}
+	key := side + " " + failure.Code
+	if e.broken[key] {
+		return
+	}
+	e.broken[key] = true
+	e.log.WarnContext(ctx, "configuration needs an administrator", "side", side, "code", failure.Code, "error", failure)
+	if err := e.store.SetStatus(ctx, failure.Code, failure.Error()); err != nil {
+		e.log.WarnContext(ctx, "status not stored", "error", err)
+	}
+	err := e.store.Notify(ctx, []Notice{{Subject: side, Code: failure.Code, Delay: troubleTime}})
+	if err != nil {
+		e.log.WarnContext(ctx, "notice not stored", "error", err)
+	}
+}
+
+func (e *Engine) recovered(ctx context.Context, key string) {
+	delete(e.broken, key)
+	side, code := key[:indexSpace(key)], key[indexSpace(key)+1:]
+	told, err := e.store.Resolve(ctx, side, code)
+	if err == nil && told {
+		err = e.store.Notify(ctx, []Notice{{Subject: side, Code: CodeRecovered}})
+	}
+	if err == nil {
+		_, err = e.store.Resolve(ctx, side, CodeRecovered)
+	}
+	if err == nil && len(e.broken) == 0 {
+		err = e.store.SetStatus(ctx, "", "")
+	}
+	if err != nil {
+		e.log.WarnContext(ctx, "recovery not stored", "error", err)
+	}
+	e.log.InfoContext(ctx, "recovered", "side", side, "code", code)
+}
+
+func indexSpace(s string) int {
+	for i := range s {
+		if s[i] == ' ' {
+			return i
+		}
+	}
+	return len(s)
+}

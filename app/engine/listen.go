@@ -1,0 +1,286 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ews/app/meeting"
+)
+
+// inbox holds bookings to look at. A booking is in it at most once; what was
+// told last of it stands.
+type inbox struct {
+	mu      sync.Mutex
+	waiting map[meeting.BookingID]hint
+	ready   chan struct{}
+	audit   chan struct{}
+}
+
+// hint is what a message told of a booking. It is a reason to look, not a fact.
+type hint struct {
+	Booking
+	told bool // by a message; false: by its absence from a list
+	at   time.Time
+	try  int
+}
+
+func newInbox() *inbox {
+	return &inbox{waiting: map[meeting.BookingID]hint{}, ready: make(chan struct{}, 1), audit: make(chan struct{}, 1)}
+}
+
+func (b *inbox) put(h hint) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if old, ok := b.waiting[h.ID]; ok && old.told && !h.told {
+		return
+	}
+	b.waiting[h.ID] = h
+	wake(b.ready)
+}
+
+// take returns the hints that are due and when the next one is.
+func (b *inbox) take(now time.Time) (due []hint, next time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	next = time.Minute
+	for id, h := range b.waiting {
+		if h.at.After(now) {
+			next = min(next, h.at.Sub(now))
+			continue
+		}
+		due = append(due, h)
+		delete(b.waiting, id)
+	}
+	slices.SortFunc(due, func(x, y hint) int { return int(x.ID) - int(y.ID) })
+	return due, next
+}
+
+// listening hears the Booking app's messages.
+func (e *Engine) listening(ctx context.Context) error {
+	return e.bookings.Listen(ctx, e.watched, (*ear)(e))
+}
+
+// ear is the Listener side of the engine.
+type ear Engine
+
+// Connected implements Listener: what happened while nobody listened is found
+// by comparing.
+func (e *ear) Connected(context.Context) { wake(e.inbox.audit) }
+
+// Disconnected implements Listener.
+func (e *ear) Disconnected(err error) {
+	e.log.Info("connection to the Booking app lost", "error", err)
+}
+
+// Changed implements Listener.
+func (e *ear) Changed(_ context.Context, bookings []Booking) {
+	for _, b := range bookings {
+		e.inbox.put(hint{Booking: b, told: true})
+	}
+}
+
+// observing looks at bookings that something was told of.
+func (e *Engine) observing(ctx context.Context) error {
+	for {
+		due, next := e.inbox.take(e.now())
+		group, looking := errgroup.WithContext(ctx)
+		group.SetLimit(e.Workers)
+		for _, h := range due {
+			group.Go(func() error { return e.observeOrRepeat(looking, h) })
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		if len(due) > 0 {
+			wake(e.wakeWork)
+			continue
+		}
+		if !pauseOr(ctx, next, e.inbox.ready) {
+			return nil
+		}
+	}
+}
+
+func (e *Engine) observeOrRepeat(ctx context.Context, h hint) error {
+	deferred, err := e.look(ctx, h)
+	switch {
+	case err == nil && !deferred:
+		return nil
+	case err != nil && fatal(ctx, err):
+		return err
+	case err != nil:
+		failure := classOf(err)
+		e.report(ctx, "booking", failure)
+		e.log.WarnContext(ctx, "booking not read", "booking", h.ID, "code", failure.Code, "error", err)
+		h.at = e.retryAt(failure, h.try)
+	default:
+		h.at = e.now().Add(2 * time.Second)
+	}
+	h.try++
+	e.inbox.put(h)
+	return nil
+}
+
+// look asks the Booking app what is true now and stores it. A booking that it
+// does not show is cancelled, unless it is still listed.
+func (e *Engine) look(ctx context.Context, h hint) (deferred bool, err error) {
+	since, err := e.store.Tick(ctx)
+	if err != nil {
+		return false, err
+	}
+	now, found, err := e.bookings.Get(ctx, h.ID)
+	if err != nil {
+		return false, err
+	}
+	if !found {
+		now = h.Booking
+		if !h.Cancelled {
+			if now.Cancelled, err = e.unlisted(ctx, h); err != nil {
+				return false, err
+			}
+		}
+	}
+	if now.Group == 0 {
+		now.Group = h.Group
+	}
+	e.report(ctx, "booking", nil)
+	return e.observe(ctx, now, since)
+}
+
+func (e *Engine) unlisted(ctx context.Context, h hint) (bool, error) {
+	if !h.told || len(h.Assets) == 0 {
+		return true, nil
+	}
+	listed, err := e.bookings.List(ctx, h.Assets[0], h.Span)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(listed, func(b Booking) bool { return b.ID == h.ID }), nil
+}
+
+func (e *Engine) observe(ctx context.Context, b Booking, since meeting.Tick) (deferred bool, err error) {
+	if b.ID == 0 || !b.Cancelled && !b.Span.Valid() {
+		return false, nil
+	}
+	ref := e.reference(b.ID)
+	result, err := e.store.ObserveBooking(ctx, BookingObservation{
+		Booking: b, Since: since, UID: e.calendar.UIDFor(ref), Ref: ref,
+	})
+	if err != nil {
+		return false, err
+	}
+	if result == Changed {
+		e.log.DebugContext(ctx, "booking observed", "booking", b.ID, "cancelled", b.Cancelled)
+		wake(e.wakeWork)
+	}
+	return result == Deferred, nil
+}
+
+// reconciling compares the lists of bookings with what is known: after each
+// connect, and now and then.
+func (e *Engine) reconciling(ctx context.Context) error {
+	fails, again := 0, time.Hour
+	for {
+		if !pauseOr(ctx, again, e.inbox.audit) {
+			return nil
+		}
+		err := e.reconcile(ctx)
+		switch {
+		case err == nil:
+			fails, again = 0, jitter(time.Hour)
+			e.report(ctx, "booking", nil)
+		case errors.Is(err, errDoubtful):
+			again = 2 * time.Minute
+		case fatal(ctx, err):
+			return err
+		default:
+			failure := classOf(err)
+			e.report(ctx, "booking", failure)
+			e.log.WarnContext(ctx, "bookings not compared", "code", failure.Code, "error", err)
+			again = e.retryAt(failure, fails).Sub(e.now())
+			fails++
+		}
+	}
+}
+
+var errDoubtful = errors.New("suspiciously many bookings vanished")
+
+func (e *Engine) reconcile(ctx context.Context) error {
+	span := e.window()
+	var missing []meeting.BookingID
+	known := 0
+	for _, room := range *e.rooms.Load() {
+		if room.Retired {
+			continue
+		}
+		for _, asset := range room.Assets {
+			gone, of, err := e.reconcileAsset(ctx, asset, span)
+			if err != nil {
+				return err
+			}
+			missing, known = append(missing, gone...), known+of
+		}
+	}
+	slices.Sort(missing)
+	missing = slices.Compact(missing)
+	if n := len(missing); n > 5 && 2*n > known && !e.doubted() {
+		e.log.WarnContext(ctx, "many bookings vanished at once: looking again before believing it", "bookings", n)
+		return errDoubtful
+	}
+	for _, id := range missing {
+		e.inbox.put(hint{Booking: Booking{ID: id}})
+	}
+	e.settleDoubt()
+	return nil
+}
+
+func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span meeting.Span) (missing []meeting.BookingID, known int, err error) {
+	since, err := e.store.Tick(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	listed, err := e.bookings.List(ctx, asset, span)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, b := range listed {
+		deferred, err := e.observe(ctx, b, since)
+		if err != nil {
+			return nil, 0, err
+		}
+		if deferred {
+			e.inbox.put(hint{Booking: b, told: true, at: e.now().Add(2 * time.Second)})
+		}
+	}
+	ids, err := e.store.BookingsOf(ctx, asset, span)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(listed, func(b Booking) bool { return b.ID == id }) {
+			missing = append(missing, id)
+		}
+	}
+	return missing, len(ids), nil
+}
+
+// doubted remembers that a reconciliation looked suspicious, and reports
+// whether the one before did already.
+func (e *Engine) doubted() bool {
+	e.health.Lock()
+	defer e.health.Unlock()
+	before := e.doubt
+	e.doubt = true
+	return before
+}
+
+func (e *Engine) settleDoubt() {
+	e.health.Lock()
+	defer e.health.Unlock()
+	e.doubt = false
+}

@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ews/app/meeting"
+	"ews/app/plan"
+)
+
+// maxSteps bounds the operations of one claim, so that a meeting that does not
+// come to rest cannot keep a worker from the others.
+const maxSteps = 40
+
+// working claims due meetings and works on them, several at once, each by one
+// worker at a time.
+//
+// When ctx ends no new work is begun, and what is under way has a while to
+// come to an end that is stored. Only when the configuration is owned by
+// another process now, everything stops at once.
+func (e *Engine) working(ctx context.Context) error {
+	operations, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if !errors.Is(context.Cause(ctx), ErrFenced) {
+			pause(operations, e.Grace)
+		}
+		cancel()
+	})()
+	free := make(chan struct{}, e.Workers)
+	for range e.Workers {
+		free <- struct{}{}
+	}
+	var workers sync.WaitGroup
+	defer func() {
+		workers.Wait()
+		cancel() // ends the wait for them
+	}()
+	failed := make(chan error, 1)
+	for {
+		n := e.takeFree(ctx, free)
+		if n == 0 {
+			return firstError(failed)
+		}
+		claims, err := e.store.Claim(ctx, n)
+		if err != nil && fatal(ctx, err) {
+			return err
+		}
+		if err != nil {
+			e.log.WarnContext(ctx, "no meetings claimed", "error", err)
+		}
+		for range n - len(claims) {
+			free <- struct{}{}
+		}
+		for _, c := range claims {
+			workers.Go(func() {
+				defer func() { free <- struct{}{} }()
+				if err := e.work(operations, ctx.Done(), c); err != nil && fatal(operations, err) {
+					select {
+					case failed <- err:
+					default:
+					}
+				}
+			})
+		}
+		select {
+		case err := <-failed:
+			return err
+		default:
+		}
+		if len(claims) == 0 && !pauseOr(ctx, 250*time.Millisecond, e.wakeWork) {
+			return nil
+		}
+	}
+}
+
+func firstError(failed <-chan error) error {
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// takeFree waits for a free worker and takes all that are free; 0 means that
+// ctx ended.
+func (e *Engine) takeFree(ctx context.Context, free chan struct{}) int {
+	select {
+	case <-ctx.Done():
+		return 0
+	case <-free:
+	}
+	n := 1
+	for {
+		select {
+		case <-free:
+			n++
+		default:
+			return n
+		}
+	}
+}
+
+// job is the work on one claimed meeting.
+type job struct {
+	*Engine
+	claim Claim
+	stop  <-chan struct{} // closed when no further operation is to begin
+	m     *meeting.Meeting
+	gen   int64
+	log   *slog.Logger
+}
+
+// work brings one meeting to rest, or as far as it gets.
+func (e *Engine) work(ctx context.Context, stop <-chan struct{}, c Claim) error {
+	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting)}
+	due, err := j.run(ctx)
+	release := Release{Due: due}
+	if err != nil {
+		if fatal(ctx, err) || errors.Is(err, ErrClaimLost) {
+			return err
+		}
+		release = j.failed(ctx, err)
+	}
+	if err := e.store.Release(ctx, c, j.gen, release); err != nil && !errors.Is(err, ErrClaimLost) {
+		j.log.WarnContext(ctx, "claim not released", "error", err)
+		return err
+	}
+	return nil
+}
+
+// failed turns an error into what becomes of the meeting.
+func (j *job) failed(ctx context.Context, err error) Release {
+	failure := classOf(err)
+	j.log.WarnContext(ctx, "meeting not finished", "code", failure.Code, "class", failure.Class,
+		"attempt", j.claim.Attempts+1, "error", err)
+	release := Release{Due: j.retryAt(failure, j.claim.Attempts), Failed: true, Code: failure.Code}
+	switch failure.Class {
+	case Throttled, Stale:
+		release.Failed = false
+	case Refused:
+		release.Parked, release.Due = failure.Code, j.now().Add(24*time.Hour)
+	case Transient, Broken, InvalidToken, NoMailbox, NotFound, Unmatched:
+		if failure.Ambiguous {
+			release.Due = j.now().Add(ambiguityTime)
+		}
+	}
+	return release
+}
+
+// run plans and acts until nothing is left to do, and returns when to look
+// again; zero if only a change is a reason to.
+func (j *job) run(ctx context.Context) (time.Time, error) {
+	for range maxSteps {
+		select {
+		case <-j.stop:
+			return j.now(), nil
+		default:
+		}
+		loaded, err := j.store.Load(ctx, j.claim)
+		if err != nil {
+			return time.Time{}, err
+		}
+		j.m, j.gen = loaded.Meeting, loaded.Gen
+		if loaded.Open != nil {
+			wait, err := j.resolve(ctx, *loaded.Open)
+			if err != nil || !wait.IsZero() {
+				return wait, err
+			}
+			continue
+		}
+		p := plan.For(plan.Input{Meeting: j.m, Rooms: *j.rooms.Load(), Now: j.now(), Policy: j.Policy})
+		if err := j.tell(ctx, p.Findings); err != nil {
+			return time.Time{}, err
+		}
+		if len(p.Ops) == 0 {
+			return p.Wake, nil
+		}
+		started := j.now()
+		if err := j.execute(ctx, p.Ops[0]); err != nil {
+			return time.Time{}, fmt.Errorf("%s: %w", p.Ops[0].Kind, err)
+		}
+		j.log.DebugContext(ctx, "operation done", "op", p.Ops[0].Kind, "took", j.now().Sub(started))
+	}
+	return j.now().Add(time.Second), nil
+}
+
+// tell records findings that a person should know of.
+func (j *job) tell(ctx context.Context, findings []plan.Finding) error {
+	notices := make([]Notice, 0, len(findings))
+	for _, f := range findings {
+		o := j.m.Occurrence(f.Occurrence)
+		notices = append(notices, j.notice(o, f.Code, f.Room))
+	}
+	return j.store.Notify(ctx, notices)
+}
+
+// notice is about one booking, for the person who made it.
+func (j *job) notice(o *meeting.Occurrence, code string, room meeting.RoomID) Notice {
+	n := Notice{
+		Subject: fmt.Sprintf("booking %d", o.Booking), Code: code, Room: room,
+		Span: o.BookingSpan, Recipient: string(j.m.Organizer),
+	}
+	if !n.Span.Valid() {
+		n.Span = o.Base
+	}
+	if room == 0 && len(o.Cells) > 0 {
+		n.Room = o.Cells[0].Room
+	}
+	return n
+}
+
+// apply changes the meeting's records: f gets the occurrence as it is now.
+func (j *job) apply(ctx context.Context, op *Operation, id meeting.OccurrenceID,
+	f func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice,
+) error {
+	return j.store.Apply(ctx, j.claim, op, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+		o := m.Occurrence(id)
+		if o == nil {
+			return nil, fmt.Errorf("occurrence %d: %w", id, ErrClaimLost)
+		}
+		return f(m, o, at), nil
+	})
+}
+
+// end records that an operation failed, unless its end is unknown: then it
+// stays open and is looked for first next time.
+func (j *job) end(ctx context.Context, op Operation, err error) error {
+	failure := classOf(err)
+	if failure.Ambiguous || ctx.Err() != nil || failure.Class == Unmatched {
+		return err
+	}
+	if stored := j.store.Fail(ctx, j.claim, op, failure.Code); stored != nil {
+		return errors.Join(err, stored)
+	}
+	return err
+}

@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"ews/app/meeting"
+	"ews/app/plan"
+)
+
+// ambiguityTime is how long an operation whose end is unknown may still be
+// under way on the far side. Before that, not finding its effect proves
+// nothing.
+const ambiguityTime = 5 * time.Second
+
+// writeBookings creates and changes bookings of the meeting's group.
+func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
+	sent, err := j.store.Begin(ctx, j.claim, Intent{
+		Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items),
+	})
+	if err != nil {
+		return err
+	}
+	group, ids, err := j.bookings.Write(ctx, j.m.Group, j.organizer(), op.Items)
+	if err != nil {
+		failure := classOf(err)
+		j.report(ctx, "booking", failure)
+		if err := j.end(ctx, sent, err); failure.Class != NotFound {
+			return err
+		}
+		return j.lookForMissing(ctx, op.Items)
+	}
+	j.report(ctx, "booking", nil)
+	j.log.InfoContext(ctx, "bookings written", "bookings", ids)
+	return j.store.Apply(ctx, j.claim, &sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+		m.Group = group
+		for i, item := range op.Items {
+			if o := m.Occurrence(item.Occurrence); o != nil {
+				o.BookingWritten(ids[i], item.Span, item.Assets, at.Tick)
+			}
+		}
+		return nil, nil
+	})
+}
+
+// organizer is who the Booking app is told; it takes no empty one.
+func (j *job) organizer() meeting.Address {
+	if j.m.Organizer == "" {
+		return j.calendar.ServiceUser()
+	}
+	return j.m.Organizer
+}
+
+func assetsOf(items []plan.Item) []meeting.AssetID {
+	var out []meeting.AssetID
+	for _, item := range items {
+		out = append(out, item.Assets...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func hull(items []plan.Item) meeting.Span {
+	span := items[0].Span
+	for _, item := range items {
+		if item.Span.Start.Before(span.Start) {
+			span.Start = item.Span.Start
+		}
+		if item.Span.End.After(span.End) {
+			span.End = item.Span.End
+		}
+	}
+	return span
+}
+
+// lookForMissing handles "there is no such booking". A person may have
+// cancelled it and the message may still be on its way: a cancellation beats
+// our edit, so what is gone is observed as gone.
+func (j *job) lookForMissing(ctx context.Context, items []plan.Item) error {
+	gone := map[meeting.OccurrenceID]bool{}
+	for _, item := range items {
+		if item.Booking == 0 {
+			continue
+		}
+		b, found, err := j.bookings.Get(ctx, item.Booking)
+		if err != nil {
+			return err
+		}
+		gone[item.Occurrence] = !found || b.Cancelled
+	}
+	return j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+		if len(gone) == 0 {
+			m.Group = 0 // the group is gone, and none of its bookings is known: begin another
+		}
+		for _, o := range m.Occurrences {
+			if gone[o.ID] {
+				o.SeeBooking(false, meeting.Span{}, nil, at.Tick)
+			}
+		}
+		return nil, nil
+	})
+}
+
+// resolve finds out how an operation ended that was sent by an attempt whose
+// end is unknown. It returns when to look again, or zero when the meeting can
+// be planned.
+func (j *job) resolve(ctx context.Context, open Operation) (time.Time, error) {
+	switch open.Intent.Kind {
+	case plan.CreateMeeting:
+		return j.resolveCreate(ctx, open)
+	case plan.WriteBookings:
+		return j.resolveWrite(ctx, open)
+	default:
+		// Everything else says what is wanted, not what to change, and begins
+		// by looking: it is simply planned again.
+		return time.Time{}, j.store.Fail(ctx, j.claim, open, "end_unknown")
+	}
+}
+
+// resolveCreate looks for the meeting by its reference, among the cancelled
+// and deleted ones too: a person may have cancelled it already.
+func (j *job) resolveCreate(ctx context.Context, open Operation) (time.Time, error) {
+	op := plan.Op{Kind: open.Intent.Kind, Occurrence: open.Intent.Occurrence, Span: open.Intent.Span}
+	o := j.m.Occurrence(op.Occurrence)
+	if o == nil {
+		return time.Time{}, j.store.Fail(ctx, j.claim, open, "occurrence_gone")
+	}
+	op.Rooms = roomsOf(o.Assets, *j.rooms.Load())
+	found, ok, err := j.calendar.Find(ctx, open.Intent.Mailbox, j.draft(op))
+	if err != nil && classOf(err).Class != NoMailbox {
+		return time.Time{}, err
+	}
+	if !ok {
+		return j.notFound(ctx, open)
+	}
+	j.log.InfoContext(ctx, "meeting found after an unknown end", "booking", o.Booking, "live", found.Live)
+	if !found.Live {
+		return time.Time{}, j.apply(ctx, &open, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+			m.CopyMailbox = found.Mailbox
+			o.Looked(found, nil, at)
+			return nil
+		})
+	}
+	return time.Time{}, j.created(ctx, open, found, op.Rooms)
+}
+
+// notFound believes that an operation had no effect once it can no longer be
+// under way.
+func (j *job) notFound(ctx context.Context, open Operation) (time.Time, error) {
+	if until := open.StartedAt.Add(ambiguityTime); j.now().Before(until) {
+		return until, nil
+	}
+	return time.Time{}, j.store.Fail(ctx, j.claim, open, "no_effect")
+}
+
+// resolveWrite looks for bookings that may be ours: unknown, of the same
+// assets and organizer, and younger than the attempt.
+func (j *job) resolveWrite(ctx context.Context, open Operation) (time.Time, error) {
+	if j.now().Before(open.StartedAt.Add(ambiguityTime)) {
+		return open.StartedAt.Add(ambiguityTime), nil
+	}
+	found, err := j.strangers(ctx, open)
+	if err != nil {
+		return time.Time{}, err
+	}
+	adopted := j.adopt(found)
+	if len(adopted) == 0 {
+		return j.notFound(ctx, open)
+	}
+	j.log.InfoContext(ctx, "bookings found after an unknown end", "bookings", len(adopted))
+	return time.Time{}, j.store.Apply(ctx, j.claim, &open, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+		for id, b := range adopted {
+			if o := m.Occurrence(id); o != nil && o.Booking == 0 {
+				o.BookingWritten(b.ID, b.Span, b.Assets, at.Tick)
+			}
+			if m.Group == 0 {
+				m.Group = b.Group
+			}
+		}
+		return nil, nil
+	})
+}
+
+func (j *job) strangers(ctx context.Context, open Operation) ([]Booking, error) {
+	span := j.window()
+	byID := map[meeting.BookingID]Booking{}
+	for _, asset := range open.Intent.Assets {
+		listed, err := j.bookings.List(ctx, asset, span)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range listed {
+			if b.ID > open.Floor && strings.EqualFold(b.Organizer, string(j.organizer())) {
+				byID[b.ID] = b
+			}
+		}
+	}
+	ids := make([]meeting.BookingID, 0, len(byID))
+	for id := range byID {
+		ids = append(ids, id)
+	}
+	unknown, err := j.store.Unknown(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Booking, 0, len(unknown))
+	for _, id := range unknown {
+		out = append(out, byID[id])
+	}
+	return out, nil
+}
+
+// adopt gives unknown bookings to occurrences that have none: first those at
+// the same time, then, for a single meeting, one that a person moved.
+func (j *job) adopt(found []Booking) map[meeting.OccurrenceID]Booking {
+	out := map[meeting.OccurrenceID]Booking{}
+	used := map[meeting.BookingID]bool{}
+	var without []*meeting.Occurrence
+	for _, o := range j.m.Occurrences {
+		if o.Booking != 0 {
+			continue
+		}
+		without = append(without, o)
+		for _, b := range found {
+			if !used[b.ID] && showsAt(o, b.Span) {
+				out[o.ID], used[b.ID] = b, true
+				break
+			}
+		}
+	}
+	if len(without) == 1 && len(out) == 0 && len(found) == 1 {
+		out[without[0].ID] = found[0]
+	}
+	return out
+}
+
+func showsAt(o *meeting.Occurrence, span meeting.Span) bool {
+	return slices.ContainsFunc(o.Cells, func(c meeting.Cell) bool {
+		return c.Seen == meeting.Booked && c.SeenSpan.Equal(span)
+	})
+}

@@ -1,0 +1,241 @@
+-- Schema of the Exchange app. Idempotent: it may run again on an initialised
+-- database and changes nothing there.
+--
+-- The constraints carry the invariants of the synchronisation; see
+-- docs/decisions for the reasons behind the keys.
+
+create schema if not exists ews;
+
+-- One row: names this installation in every identifier it writes elsewhere.
+create table if not exists ews.installation (
+    only_row boolean primary key default true check (only_row),
+    id       uuid not null default gen_random_uuid()
+);
+insert into ews.installation default values on conflict do nothing;
+
+-- Logical clock: orders observations and own writes independently of wall clocks.
+create sequence if not exists ews.tick;
+
+create table if not exists ews.configuration (
+    id                bigserial primary key,
+    client_id         text    not null default '',
+    client_secret     text    not null default '',
+    tenant_id         text    not null default '',
+    ews_url           text    not null default '',
+    username          text    not null default '',
+    password          text    not null default '',
+    service_user_upn  text    not null default '',
+    room_list_upn     text    not null default '',
+    booking_app_url   text    not null default '',
+    refresh_interval  integer not null default 60,
+    request_timeout   integer not null default 120,
+    asset_filter      json,
+    active            boolean default false,
+    enable            boolean default false,
+    project_ids       text[],
+    user_id           text,
+    authority_url     text    not null default '',
+    oauth_scope       text    not null default '',
+    ca_certificates   text    not null default '',
+    allow_plain_http  boolean not null default false,
+    horizon_days      integer not null default 180,
+    answer_timeout    integer not null default 60,
+    booking_subject   text    not null default '',
+    notify_users      boolean not null default true,
+    version           bigint  not null default 1,
+    owner_epoch       bigint  not null default 0,
+    status            text    not null default '',
+    status_code       text    not null default '',
+    status_since      timestamptz,
+    created_at        timestamptz not null default now(),
+    updated_at        timestamptz not null default now()
+);
+
+create table if not exists ews.asset (
+    id               bigserial primary key,
+    configuration_id bigint  not null references ews.configuration (id) on delete cascade,
+    project_id       text    not null,
+    global_asset_id  text    not null,
+    provider_id      text    not null,
+    asset_id         integer,
+    sync_state       text    not null default '',
+    described_at     timestamptz,
+    unique (configuration_id, project_id, global_asset_id)
+);
+create index if not exists asset_provider on ews.asset (configuration_id, provider_id);
+
+-- A room mailbox of one configuration, with the position in its change feed.
+create table if not exists ews.room (
+    id               bigserial primary key,
+    configuration_id bigint  not null references ews.configuration (id) on delete cascade,
+    mailbox          text    not null check (mailbox = lower(mailbox) and mailbox <> ''),
+    name             text    not null default '',
+    retired_at       timestamptz,
+    sync_state       text    not null default '',
+    token_version    bigint  not null default 0,
+    delta_gen        bigint  not null default 1,
+    read_gen         bigint  not null default 0,
+    poll_at          timestamptz not null default now(),
+    audit_at         timestamptz not null default now(),
+    fail_count       integer not null default 0,
+    error_code       text    not null default '',
+    guard_since      timestamptz,
+    guard_gone       integer not null default 0,
+    polled_at        timestamptz,
+    read_at          timestamptz,
+    unique (configuration_id, mailbox),
+    unique (id, configuration_id)
+);
+create index if not exists room_poll on ews.room (configuration_id, poll_at) where retired_at is null;
+
+-- Items the change feed reported as deleted: evidence for the next full read.
+create table if not exists ews.room_tombstone (
+    room_id bigint not null references ews.room (id) on delete cascade,
+    item_id text   not null,
+    seen_at timestamptz not null default now(),
+    primary key (room_id, item_id)
+);
+
+-- The unit of work. Dirty is want_gen > done_gen; due_at orders the work.
+create table if not exists ews.meeting (
+    id               bigserial primary key,
+    configuration_id bigint  not null references ews.configuration (id) on delete cascade,
+    uid              text    not null check (uid <> ''),
+    origin           text    not null check (origin in ('exchange', 'eliona')),
+    organizer        text    not null default '',
+    booking_group_id integer check (booking_group_id > 0),
+    ref              text    not null default '',
+    copy_mailbox     text    not null default '',
+    copy_item        text    not null default '',
+    want_gen         bigint  not null default 1,
+    done_gen         bigint  not null default 0,
+    due_at           timestamptz,
+    priority         smallint not null default 1,
+    claim_token      uuid,
+    claimed_until    timestamptz,
+    attempts         integer not null default 0,
+    failing_since    timestamptz,
+    parked_code      text    not null default '',
+    parked_at        timestamptz,
+    error_code       text    not null default '',
+    created_at       timestamptz not null default now(),
+    unique (configuration_id, uid),
+    unique (id, configuration_id)
+);
+create index if not exists meeting_due on ews.meeting (configuration_id, priority, due_at) where due_at is not null;
+create index if not exists meeting_group on ews.meeting (configuration_id, booking_group_id) where booking_group_id is not null;
+
+-- One date of a meeting with what each side says of it, and what both last agreed on.
+create table if not exists ews.occurrence (
+    id               bigserial primary key,
+    meeting_id       bigint  not null,
+    configuration_id bigint  not null,
+    recurrence_key   text    not null default '',
+    booking_id       integer check (booking_id > 0),
+    base_live        boolean not null default false,
+    base_start       timestamptz,
+    base_end         timestamptz,
+    bk_live          boolean not null default false,
+    bk_start         timestamptz,
+    bk_end           timestamptz,
+    bk_assets        integer[] not null default '{}',
+    bk_tick          bigint  not null default 0,
+    copy_state       text    not null default 'none' check (copy_state in ('none', 'live', 'gone')),
+    copy_start       timestamptz,
+    copy_end         timestamptz,
+    copy_checked_at  timestamptz,
+    ex_tick          bigint  not null default 0,
+    asked_at         timestamptz,
+    asked_by         text    not null default '' check (asked_by in ('', 'us', 'them')),
+    refusal          text    not null default '' check (refusal in ('', 'conflict', 'error')),
+    refusal_code     text    not null default '',
+    withdraw         boolean not null default false,
+    foreign key (meeting_id, configuration_id) references ews.meeting (id, configuration_id) on delete cascade,
+    unique (meeting_id, recurrence_key),
+    unique (configuration_id, booking_id),
+    check (not base_live or base_end > base_start),
+    check (not bk_live or (bk_end > bk_start and booking_id is not null)),
+    check (copy_state <> 'live' or copy_end > copy_start),
+    check ((asked_at is null) = (asked_by = ''))
+);
+
+-- One room of one occurrence.
+create table if not exists ews.cell (
+    occurrence_id bigint not null references ews.occurrence (id) on delete cascade,
+    room_id       bigint not null references ews.room (id) on delete cascade,
+    base_in       boolean not null default false,
+    seen          text    not null default 'none' check (seen in ('none', 'pending', 'booked')),
+    seen_start    timestamptz,
+    seen_end      timestamptz,
+    seen_sequence integer not null default 0,
+    item_id       text    not null default '',
+    change_key    text    not null default '',
+    invited       boolean not null default false,
+    answer        text    not null default 'none' check (answer in ('none', 'accepted', 'tentative', 'declined')),
+    answered_at   timestamptz,
+    seen_at       timestamptz not null default now(),
+    primary key (occurrence_id, room_id),
+    check (seen = 'none' or seen_end > seen_start)
+);
+create index if not exists cell_room on ews.cell (room_id, seen_end);
+
+-- Bookings we cancelled: an older read that still shows one proves nothing.
+create table if not exists ews.booking_tombstone (
+    configuration_id bigint  not null references ews.configuration (id) on delete cascade,
+    booking_id       integer not null,
+    tick             bigint  not null,
+    at               timestamptz not null default now(),
+    primary key (configuration_id, booking_id)
+);
+
+-- An effect on either side, recorded before it is sent.
+create table if not exists ews.operation (
+    id            bigserial primary key,
+    meeting_id    bigint not null references ews.meeting (id) on delete cascade,
+    occurrence_id bigint references ews.occurrence (id) on delete set null,
+    side          text   not null check (side in ('exchange', 'booking')),
+    kind          text   not null,
+    mailbox       text   not null default '',
+    assets        integer[] not null default '{}',
+    starts_at     timestamptz,
+    ends_at       timestamptz,
+    status        text   not null default 'sending' check (status in ('sending', 'done', 'failed')),
+    attempt       integer not null default 1,
+    floor         integer not null default 0,
+    result_code   text   not null default '',
+    started_at    timestamptz not null default now(),
+    finished_at   timestamptz
+);
+create unique index if not exists operation_in_flight on ews.operation (meeting_id) where status = 'sending';
+
+-- What users were told: one open episode per subject and code.
+create table if not exists ews.notice (
+    id               bigserial primary key,
+    configuration_id bigint not null references ews.configuration (id) on delete cascade,
+    subject          text   not null,
+    code             text   not null,
+    episode          integer not null default 1,
+    recipient        text   not null default '',
+    project_id       text   not null default '',
+    room             text   not null default '',
+    starts_at        timestamptz,
+    ends_at          timestamptz,
+    amount           integer not null default 0,
+    opened_at        timestamptz not null default now(),
+    due_at           timestamptz not null default now(),
+    sent_at          timestamptz,
+    receipt_id       text   not null default '',
+    closed_at        timestamptz,
+    unique (configuration_id, subject, code, episode)
+);
+create unique index if not exists notice_open on ews.notice (configuration_id, subject, code) where closed_at is null;
+create index if not exists notice_unsent on ews.notice (configuration_id, due_at) where sent_at is null;
+
+create table if not exists ews.api_audit (
+    id               bigserial primary key,
+    at               timestamptz not null default now(),
+    user_id          text   not null default '',
+    action           text   not null check (action in ('create', 'update', 'delete')),
+    configuration_id bigint not null,
+    fields           text[] not null default '{}'
+);

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+)
+
+// ObserveBooking implements engine.Store.
+func (t *Term) ObserveBooking(ctx context.Context, o engine.BookingObservation) (engine.Observed, error) {
+	result := engine.Unchanged
+	err := t.tx(ctx, "storing a booking", func(tx pgx.Tx) (err error) {
+		result, err = t.observe(ctx, tx, o)
+		return err
+	})
+	return result, err
+}
+
+func (t *Term) observe(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+	records, err := load(ctx, tx,
+		`id = (select meeting_id from ews.occurrence where configuration_id = $1 and booking_id = $2)`,
+		t.config, o.Booking.ID)
+	if err != nil {
+		return "", err
+	}
+	if len(records) > 0 {
+		return t.observeKnown(ctx, tx, records[0], o)
+	}
+	if o.Booking.Cancelled || !o.Booking.Span.End.After(t.db.now()) {
+		return engine.Ignored, nil
+	}
+	if hold, err := t.heldBack(ctx, tx, o); err != nil || hold != "" {
+		return hold, err
+	}
+	return t.observeNew(ctx, tx, o)
+}
+
+func (t *Term) observeKnown(ctx context.Context, tx pgx.Tx, r *record, o engine.BookingObservation) (engine.Observed, error) {
+	for _, occurrence := range r.Occurrences {
+		if occurrence.Booking != o.Booking.ID {
+			continue
+		}
+		changed, stale := occurrence.SeeBooking(!o.Booking.Cancelled, o.Booking.Span, o.Booking.Assets, o.Since)
+		if stale {
+			return engine.Unchanged, nil
+		}
+		if r.Group == 0 && o.Booking.Group != 0 {
+			r.Group = o.Booking.Group
+		}
+		if err := t.save(ctx, tx, r, o.Since); err != nil {
+			return "", err
+		}
+		if !changed {
+			return engine.Unchanged, nil
+		}
+		return engine.Changed, makeDue(ctx, tx, []meeting.ID{r.ID}, priorityHuman, 0)
+	}
+	return engine.Unchanged, nil
+}
+
+// heldBack tells why an unknown booking must not become a meeting now.
+func (t *Term) heldBack(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+	assets := assetInts(o.Booking.Assets)
+	var ours, ended, open bool
+	err := tx.QueryRow(ctx,
+		`select
+		   exists (select from ews.asset a join ews.room r
+		           on r.configuration_id = a.configuration_id and r.mailbox = a.provider_id
+		           where a.configuration_id = $1 and a.asset_id = any($2) and r.retired_at is null),
+		   exists (select from ews.booking_tombstone where configuration_id = $1 and booking_id = $3 and tick > $4),
+		   exists (select from ews.operation p join ews.meeting m on m.id = p.meeting_id
+		           where m.configuration_id = $1 and p.status = 'sending' and p.side = 'booking'
+		             and p.kind = 'write_bookings' and p.assets && $2)`,
+		t.config, assets, int32(o.Booking.ID), int64(o.Since)).Scan(&ours, &ended, &open)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("looking for a booking's origin: %w", err)
+	case !ours || ended:
+		return engine.Ignored, nil
+	case open:
+		return engine.Deferred, nil
+	}
+	return "", nil
+}
+
+func (t *Term) observeNew(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+	records, err := load(ctx, tx, `configuration_id = $1 and uid = $2`, t.config, o.UID)
+	if err != nil {
+		return "", err
+	}
+	r := &record{fresh: true, Meeting: &meeting.Meeting{
+		Config: t.config, UID: o.UID, Origin: meeting.Eliona, Ref: o.Ref, Group: o.Booking.Group,
+	}}
+	if organizer := meeting.AddressOf(o.Booking.Organizer); organizer.Valid() {
+		r.Organizer = organizer
+	}
+	if len(records) > 0 {
+		r = records[0]
+	}
+	occurrence := occurrenceOf(r, "")
+	if occurrence.Booking != 0 {
+		return engine.Ignored, nil // its place is taken: cannot be, since ref and UID come from the booking's number
+	}
+	if _, stale := occurrence.SeeBooking(true, o.Booking.Span, o.Booking.Assets, o.Since); stale {
+		return engine.Unchanged, nil
+	}
+	occurrence.Booking = o.Booking.ID
+	if err := t.save(ctx, tx, r, o.Since); err != nil {
+		return "", err
+	}
+	return engine.Changed, makeDue(ctx, tx, []meeting.ID{r.ID}, priorityHuman, 0)
+}
+
+// BookingsOf implements engine.Store.
+func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]meeting.BookingID, error) {
+	rows, err := t.db.pool.Query(ctx,
+		`select booking_id from ews.occurrence
+		 where configuration_id = $1 and bk_live and $2 = any(bk_assets) and bk_end > $3 and bk_start < $4`,
+		t.config, int32(asset), span.Start, span.End)
+	if err != nil {
+		return nil, fmt.Errorf("reading bookings of an asset: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[meeting.BookingID])
+}

@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+)
+
+// claimTime is how long a claim lasts without being given back. It is longer
+// than any operation may take.
+const claimTime = 5 * time.Minute
+
+// Claim implements engine.Store.
+func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
+	var claims []engine.Claim
+	err := t.tx(ctx, "claiming meetings", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx,
+			`update ews.meeting m
+			 set claim_token = gen_random_uuid(), claimed_until = now() + $3::interval
+			 from (select id from ews.meeting
+			       where configuration_id = $1 and due_at <= now() and (claimed_until is null or claimed_until < now())
+			       order by priority, due_at limit $2 for update skip locked) due
+			 where m.id = due.id
+			 returning m.id, m.claim_token::text, m.attempts, m.failing_since`,
+			t.config, limit, claimTime)
+		if err != nil {
+			return err
+		}
+		claims, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c engine.Claim, err error) {
+			var failing *time.Time
+			err = row.Scan(&c.Meeting, &c.Token, &c.Attempts, &failing)
+			c.Failing = orZero(failing)
+			return c, err
+		})
+		return err
+	})
+	return claims, err
+}
+
+// claimed loads a meeting that is still ours to work on, and locks it.
+func (t *Term) claimed(ctx context.Context, tx pgx.Tx, c engine.Claim) (*record, error) {
+	records, err := load(ctx, tx, `id = $1 and configuration_id = $2 and claim_token = $3 and claimed_until > now()`,
+		c.Meeting, t.config, c.Token)
+	if err != nil {
+		return nil, err
+	}
+	if len(records) == 0 {
+		return nil, engine.ErrClaimLost
+	}
+	return records[0], nil
+}
+
+// Load implements engine.Store.
+func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) {
+	var out engine.Loaded
+	err := t.tx(ctx, "loading a meeting", func(tx pgx.Tx) error {
+		r, err := t.claimed(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		open, err := openOperation(ctx, tx, c.Meeting)
+		out = engine.Loaded{Meeting: r.Meeting, Gen: r.wantGen, Open: open}
+		return err
+	})
+	return out, err
+}
+
+// openOperation returns the operation in flight; a meeting has at most one.
+func openOperation(ctx context.Context, tx pgx.Tx, id meeting.ID) (*engine.Operation, error) {
+	var op engine.Operation
+	var side string
+	var assets []int32
+	var start, end *time.Time
+	err := tx.QueryRow(ctx,
+		`select id, coalesce(occurrence_id, 0), side, kind, mailbox, assets, starts_at, ends_at, attempt, started_at, floor
+		 from ews.operation where meeting_id = $1 and status = 'sending'`, id).
+		Scan(&op.ID, &op.Intent.Occurrence, &side, &op.Intent.Kind, &op.Intent.Mailbox, &assets,
+			&start, &end, &op.Attempt, &op.StartedAt, &op.Floor)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the operation in flight: %w", err)
+	}
+	op.Intent.Side = meeting.Exchange
+	if side == sideBooking {
+		op.Intent.Side = meeting.Eliona
+	}
+	op.Intent.Assets = assetIDs(assets)
+	op.Intent.Span = meeting.Span{Start: orZero(start), End: orZero(end)}
+	return &op, nil
+}
+
+// Begin implements engine.Store. A meeting has at most one operation in
+// flight, which the schema enforces: one whose end is unknown has to be
+// resolved before the next begins.
+func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engine.Operation, error) {
+	op := engine.Operation{Intent: i, Attempt: 1}
+	err := t.tx(ctx, "recording an operation", func(tx pgx.Tx) error {
+		if _, err := t.claimed(ctx, tx, c); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx,
+			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, floor)
+			 values ($1, nullif($2, 0), $3, $4, $5, $6, $7, $8,
+			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $9))
+			 returning id, started_at, floor`,
+			c.Meeting, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
+			orNull(i.Span.Start), orNull(i.Span.End), t.config).Scan(&op.ID, &op.StartedAt, &op.Floor)
+	})
+	return op, err
+}
+
+// Unknown implements engine.Store.
+func (t *Term) Unknown(ctx context.Context, ids []meeting.BookingID) ([]meeting.BookingID, error) {
+	rows, err := t.db.pool.Query(ctx,
+		`select id from unnest($2::int[]) as id
+		 where not exists (select from ews.occurrence where configuration_id = $1 and booking_id = id)
+		   and not exists (select from ews.booking_tombstone where configuration_id = $1 and booking_id = id)
+		 order by id`, t.config, ids)
+	if err != nil {
+		return nil, fmt.Errorf("looking for unknown bookings: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[meeting.BookingID])
+}
+
+const sideBooking = "booking"
+
+func side(s meeting.Origin) string {
+	if s == meeting.Eliona {
+		return sideBooking
+	}
+	return "exchange"
+}
+
+// Apply implements engine.Store.
+func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
+	f func(*meeting.Meeting, meeting.Moment) ([]engine.Notice, error),
+) error {
+	return t.tx(ctx, "storing a result", func(tx pgx.Tx) error {
+		r, err := t.claimed(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		at, err := tick(ctx, tx)
+		if err != nil {
+			return err
+		}
+		notices, err := f(r.Meeting, meeting.Moment{Now: t.db.now().UTC(), Tick: at})
+		if err != nil {
+			return err
+		}
+		if err := t.save(ctx, tx, r, at); err != nil {
+			return err
+		}
+		if op != nil {
+			if err := finish(ctx, tx, *op, "done", ""); err != nil {
+				return err
+			}
+		}
+		return t.openNotices(ctx, tx, notices)
+	})
+}
+
+func finish(ctx context.Context, tx pgx.Tx, op engine.Operation, status, code string) error {
+	_, err := tx.Exec(ctx,
+		`update ews.operation set status = $2, result_code = $3, finished_at = now() where id = $1`, op.ID, status, code)
+	if err != nil {
+		return fmt.Errorf("ending an operation: %w", err)
+	}
+	return nil
+}
+
+// Fail implements engine.Store.
+func (t *Term) Fail(ctx context.Context, c engine.Claim, op engine.Operation, code string) error {
+	return t.tx(ctx, "storing a failure", func(tx pgx.Tx) error {
+		if _, err := t.claimed(ctx, tx, c); err != nil {
+			return err
+		}
+		return finish(ctx, tx, op, "failed", code)
+	})
+}
+
+// Release implements engine.Store.
+func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.Release) error {
+	return t.tx(ctx, "releasing a meeting", func(tx pgx.Tx) error {
+		var due *float64
+		if !r.Due.IsZero() {
+			seconds := t.until(r.Due)
+			due = &seconds
+		}
+		tag, err := tx.Exec(ctx,
+			`update ews.meeting set
+			   claim_token = null, claimed_until = null,
+			   done_gen = case when $5 then done_gen else greatest(done_gen, $3) end,
+			   due_at = case when want_gen > $3 then now()
+			                 else now() + make_interval(secs => $4) end,
+			   priority = case when want_gen > $3 or $4 is not null then priority else 1 end,
+			   attempts = case when $5 then attempts + 1 else 0 end,
+			   failing_since = case when $5 then coalesce(failing_since, now()) end,
+			   parked_code = $6, parked_at = case when $6 <> '' then now() end,
+			   error_code = $7
+			 where id = $1 and claim_token = $2`,
+			c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return engine.ErrClaimLost
+		}
+		return nil
+	})
+}

@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+)
+
+// SyncRooms implements engine.Store.
+func (t *Term) SyncRooms(ctx context.Context, list []engine.RoomInfo) (bool, error) {
+	changed := false
+	err := t.tx(ctx, "storing the room list", func(tx pgx.Tx) error {
+		mailboxes, names := make([]string, len(list)), make([]string, len(list))
+		for i, room := range list {
+			mailboxes[i], names[i] = string(room.Address), room.Name
+		}
+		tag, err := tx.Exec(ctx,
+			`insert into ews.room as r (configuration_id, mailbox, name)
+			 select $1, l.mailbox, l.name from unnest($2::text[], $3::text[]) as l (mailbox, name)
+			 on conflict (configuration_id, mailbox) do update set
+			   name = excluded.name,
+			   sync_state = case when r.retired_at is null then r.sync_state else '' end,
+			   delta_gen = r.delta_gen + case when r.retired_at is null then 0 else 1 end,
+			   poll_at = case when r.retired_at is null then r.poll_at else now() end,
+			   token_version = r.token_version + case when r.retired_at is null then 0 else 1 end,
+			   retired_at = null
+			 where r.retired_at is not null or r.name <> excluded.name`,
+			t.config, mailboxes, names)
+		if err != nil {
+			return err
+		}
+		changed = tag.RowsAffected() > 0
+		tag, err = tx.Exec(ctx,
+			`update ews.room set retired_at = now()
+			 where configuration_id = $1 and retired_at is null and mailbox <> all($2)`,
+			t.config, mailboxes)
+		if err != nil {
+			return err
+		}
+		changed = changed || tag.RowsAffected() > 0
+		return nil
+	})
+	return changed, err
+}
+
+// Rooms implements engine.Store.
+func (t *Term) Rooms(ctx context.Context) (map[meeting.RoomID]meeting.Room, error) {
+	rows, err := t.db.pool.Query(ctx,
+		`select r.id, r.mailbox, r.name, r.retired_at is not null,
+		        coalesce(array_agg(a.asset_id order by a.asset_id) filter (where a.asset_id is not null), '{}')
+		 from ews.room r
+		 left join ews.asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox
+		 where r.configuration_id = $1 group by r.id`, t.config)
+	if err != nil {
+		return nil, fmt.Errorf("reading rooms: %w", err)
+	}
+	rooms := map[meeting.RoomID]meeting.Room{}
+	var room meeting.Room
+	var assets []int32
+	_, err = pgx.ForEachRow(rows, []any{&room.ID, &room.Address, &room.Name, &room.Retired, &assets}, func() error {
+		room.Assets = assetIDs(assets)
+		rooms[room.ID] = room
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading rooms: %w", err)
+	}
+	return rooms, nil
+}
+
+// DueRooms implements engine.Store.
+func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error) {
+	rows, err := t.db.pool.Query(ctx,
+		`select id, mailbox, sync_state, token_version, fail_count,
+		        delta_gen > read_gen or audit_at <= now(), delta_gen, guard_since is not null
+		 from ews.room where configuration_id = $1 and retired_at is null and poll_at <= now()
+		 order by poll_at limit $2`, t.config, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading due rooms: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r engine.DueRoom, err error) {
+		return r, row.Scan(&r.ID, &r.Address, &r.Token, &r.TokenVersion, &r.Fails, &r.Read, &r.DeltaGen, &r.Guarded)
+	})
+}
+
+// PollRooms implements engine.Store.
+func (t *Term) PollRooms(ctx context.Context, rooms []meeting.RoomID) error {
+	return t.tx(ctx, "making rooms due", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `update ews.room set poll_at = now() where id = any($1) and poll_at > now() and fail_count = 0`, rooms)
+		return err
+	})
+}
+
+// SaveDelta implements engine.Store.
+func (t *Term) SaveDelta(ctx context.Context, room engine.DueRoom, d engine.Delta, baseline bool, next time.Time) (engine.DueRoom, error) {
+	err := t.tx(ctx, "storing a change feed", func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx,
+			`update ews.room set sync_state = $3, token_version = token_version + 1,
+			   delta_gen = delta_gen + case when $4 then 1 else 0 end,
+			   poll_at = now() + make_interval(secs => $5), polled_at = now(), fail_count = 0, error_code = ''
+			 where id = $1 and token_version = $2
+			 returning token_version, delta_gen, delta_gen > read_gen or audit_at <= now()`,
+			room.ID, room.TokenVersion, d.Token, d.Changed || baseline, t.until(next)).
+			Scan(&room.TokenVersion, &room.DeltaGen, &room.Read)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return engine.ErrClaimLost
+		}
+		if err != nil {
+			return err
+		}
+		room.Token = d.Token
+		items := make([]string, len(d.Deleted))
+		for i, id := range d.Deleted {
+			items[i] = string(id)
+		}
+		_, err = tx.Exec(ctx,
+			`insert into ews.room_tombstone (room_id, item_id) select $1, unnest($2::text[]) on conflict do nothing`,
+			room.ID, items)
+		return err
+	})
+	return room, err
+}
+
+// RoomFailed implements engine.Store.
+func (t *Term) RoomFailed(ctx context.Context, room meeting.RoomID, code string, retry time.Time) error {
+	return t.tx(ctx, "storing a room's failure", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx,
+			`update ews.room set fail_count = fail_count + 1, error_code = $2,
+			   poll_at = now() + make_interval(secs => $3) where id = $1`,
+			room, code, t.until(retry))
+		return err
+	})
+}
+
+// until converts an instant of our clock to seconds from now, so that the
+// database's clock alone orders the work.
+func (t *Term) until(at time.Time) float64 { return max(0, at.Sub(t.db.now()).Seconds()) }
+
+// Known implements engine.Store.
+func (t *Term) Known(ctx context.Context, room meeting.RoomID) (map[meeting.ItemID]engine.Known, error) {
+	rows, err := t.db.pool.Query(ctx,
+		`select c.item_id, c.change_key, m.uid, o.recurrence_key, c.seen_sequence, m.organizer
+		 from ews.cell c join ews.occurrence o on o.id = c.occurrence_id join ews.meeting m on m.id = o.meeting_id
+		 where c.room_id = $1 and c.item_id <> ''`, room)
+	if err != nil {
+		return nil, fmt.Errorf("reading known items: %w", err)
+	}
+	known := map[meeting.ItemID]engine.Known{}
+	var item meeting.ItemID
+	var k engine.Known
+	_, err = pgx.ForEachRow(rows, []any{&item, &k.ChangeKey, &k.UID, &k.Key, &k.Sequence, &k.Organizer}, func() error {
+		known[item] = k
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading known items: %w", err)
+	}
+	return known, nil
+}
+
+// Assets implements engine.Store.
+func (t *Term) Assets(ctx context.Context) ([]engine.Asset, error) {
+	rows, err := t.db.pool.Query(ctx,
+		`select project_id, global_asset_id, provider_id, coalesce(asset_id, 0), described_at is not null
+		 from ews.asset where configuration_id = $1 order by id`, t.config)
+	if err != nil {
+		return nil, fmt.Errorf("reading assets: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (a engine.Asset, err error) {
+		return a, row.Scan(&a.Project, &a.GAI, &a.Room, &a.ID, &a.Described)
+	})
+}
+
+// SaveAssets implements engine.Store.
+func (t *Term) SaveAssets(ctx context.Context, assets []engine.Asset) error {
+	return t.tx(ctx, "storing assets", func(tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		for _, a := range assets {
+			batch.Queue(
+				`insert into ews.asset as a (configuration_id, project_id, global_asset_id, provider_id, asset_id, described_at)
+				 values ($1, $2, $3, $4, nullif($5, 0), case when $6 then now() end)
+				 on conflict (configuration_id, project_id, global_asset_id) do update set
+				   asset_id = coalesce(excluded.asset_id, a.asset_id),
+				   described_at = coalesce(a.described_at, excluded.described_at)`,
+				t.config, a.Project, a.GAI, a.Room, int32(a.ID), a.Described)
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	})
+}

@@ -1,0 +1,101 @@
+// Package store keeps the state of the synchronisation in PostgreSQL.
+//
+// A configuration is worked on by one process at a time: the one that holds
+// its advisory lock. The lock only avoids waste. What makes the state correct
+// is that each term of ownership has a number, which every transaction checks
+// under a share lock, and that the schema's constraints admit no doubles. All
+// decisions are made by the pure transitions of package meeting; this package
+// loads, lets them work, and saves what they changed, in one transaction.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// DB is the database of the app. It is safe for concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	now  func() time.Time
+}
+
+// Options are the settings of a DB.
+type Options struct {
+	URL      string           // PostgreSQL connection URL
+	MaxConns int32            // of the pool; 0 means 16
+	Now      func() time.Time // nil means the system clock
+}
+
+// Open creates the pool. It does not connect yet.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, errors.New("parsing the connection string: not a PostgreSQL URL")
+	}
+	config.MaxConns = 16
+	if o.MaxConns > 0 {
+		config.MaxConns = o.MaxConns
+	}
+	config.ConnConfig.RuntimeParams["application_name"] = "ews"
+	config.ConnConfig.ConnectTimeout = 10 * time.Second
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("creating the connection pool: %w", err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &DB{pool: pool, now: o.Now}, nil
+}
+
+// Pool returns the pool, for packages that keep other tables.
+func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// Close closes the pool.
+func (db *DB) Close() { db.pool.Close() }
+
+// Installation returns the identity of this installation, a UUID.
+func (db *DB) Installation(ctx context.Context) (string, error) {
+	var id string
+	if err := db.pool.QueryRow(ctx, `select id::text from ews.installation`).Scan(&id); err != nil {
+		return "", fmt.Errorf("reading the installation's identity: %w", err)
+	}
+	return id, nil
+}
+
+// inTx runs f in a transaction. Serialisation and deadlock failures are
+// repeated, since f has no effect outside.
+func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
+	const tries = 5
+	for try := 1; ; try++ {
+		err := pgx.BeginFunc(ctx, pool, f)
+		if err == nil || try == tries || !repeatable(err) {
+			return err
+		}
+	}
+}
+
+func repeatable(err error) bool {
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) && (state.SQLState() == "40001" || state.SQLState() == "40P01")
+}
+
+// orNull stores a zero time as null.
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

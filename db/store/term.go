@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+)
+
+// lockClass is the first key of our advisory locks: "ews" in ASCII.
+const lockClass = 0x657773
+
+// ErrTaken means that another process works on the configuration.
+var ErrTaken = errors.New("another process works on this configuration")
+
+// Term is one process's time of ownership of one configuration. It is the
+// engine's Store for that time.
+type Term struct {
+	db     *DB
+	config meeting.ConfigID
+	epoch  int64
+	conn   *pgx.Conn
+	lost   chan struct{}
+	stop   context.CancelFunc
+	wait   sync.WaitGroup
+}
+
+var _ engine.Store = (*Term)(nil)
+
+// Lead tries to become the owner of a configuration. It fails with ErrTaken
+// while another process owns it. The lock lives on a connection of its own,
+// which is watched: when it is in doubt, Lost is closed.
+func (db *DB) Lead(ctx context.Context, config meeting.ConfigID) (*Term, error) {
+	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, fmt.Errorf("connecting for the lock of configuration %d: %w", config, err)
+	}
+	t := &Term{db: db, config: config, conn: conn, lost: make(chan struct{})}
+	if err := t.begin(ctx); err != nil {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		return nil, errors.Join(err, conn.Close(closing))
+	}
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	t.stop = cancel
+	t.wait.Go(func() { t.watch(watching) })
+	return t, nil
+}
+
+func (t *Term) begin(ctx context.Context) error {
+	var got bool
+	err := t.conn.QueryRow(ctx, `select pg_try_advisory_lock($1, $2)`, int32(lockClass), int32(t.config)).Scan(&got)
+	if err != nil {
+		return fmt.Errorf("locking configuration %d: %w", t.config, err)
+	}
+	if !got {
+		return ErrTaken
+	}
+	err = pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx,
+			`update ews.configuration set owner_epoch = owner_epoch + 1 where id = $1 returning owner_epoch`,
+			t.config).Scan(&t.epoch)
+		if err != nil {
+			return err
+		}
+		// Claims of former owners are void: they can no longer commit.
+		_, err = tx.Exec(ctx,
+			`update ews.meeting set claim_token = null, claimed_until = null
+			 where configuration_id = $1 and claim_token is not null`, t.config)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("beginning a term for configuration %d: %w", t.config, err)
+	}
+	return nil
+}
+
+// watch pings the lock's connection; the lock is gone when the connection is.
+func (t *Term) watch(ctx context.Context) {
+	ticker := time.NewTicker(5 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		ping, cancel := context.WithTimeout(ctx, 3*time.Second)
+		err := t.conn.Ping(ping)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "lock connection lost", "config", t.config, "error", err)
+			close(t.lost)
+			return
+		}
+	}
+}
+
+// Lost is closed when this process can no longer be sure to be the owner.
+func (t *Term) Lost() <-chan struct{} { return t.lost }
+
+// Close ends the term and frees the lock.
+func (t *Term) Close(ctx context.Context) error {
+	t.stop()
+	t.wait.Wait()
+	if err := t.conn.Close(ctx); err != nil {
+		return fmt.Errorf("closing the lock's connection of configuration %d: %w", t.config, err)
+	}
+	return nil
+}
+
+// tx runs f in a transaction that only the present owner can commit.
+func (t *Term) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
+	err := inTx(ctx, t.db.pool, func(tx pgx.Tx) error {
+		var one int
+		err := tx.QueryRow(ctx,
+			`select 1 from ews.configuration where id = $1 and owner_epoch = $2 for share`,
+			t.config, t.epoch).Scan(&one)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return engine.ErrFenced
+		}
+		if err != nil {
+			return err
+		}
+		return f(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// Tick implements engine.Store.
+func (t *Term) Tick(ctx context.Context) (meeting.Tick, error) {
+	return tick(ctx, t.db.pool)
+}
+
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func tick(ctx context.Context, q querier) (meeting.Tick, error) {
+	var n int64
+	if err := q.QueryRow(ctx, `select nextval('ews.tick')`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("reading the logical clock: %w", err)
+	}
+	return meeting.Tick(n), nil
+}
+
+// SetStatus implements engine.Store.
+func (t *Term) SetStatus(ctx context.Context, code, text string) error {
+	return t.tx(ctx, "storing the status", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx,
+			`update ews.configuration
+			 set status_code = $2, status = $3, status_since = now()
+			 where id = $1 and (status_code, status) is distinct from ($2, $3)`,
+			t.config, code, text)
+		return err
+	})
+}

@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+)
+
+// settle is how long a change seen in a room's calendar rests before it is
+// worked on, so that the rooms of one meeting are taken together. Changes that
+// somebody waits for are worked on at once.
+const (
+	settle          = 1.0
+	priorityHuman   = 0
+	priorityChange  = 1
+	priorityArchive = 2
+)
+
+var errSuspicious = errors.New("suspiciously many entries vanished")
+
+// SaveWindow implements engine.Store.
+func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.WindowResult, error) {
+	var result engine.WindowResult
+	err := t.tx(ctx, "storing a room's calendar", func(tx pgx.Tx) error {
+		result = engine.WindowResult{}
+		at, err := tick(ctx, tx)
+		if err != nil {
+			return err
+		}
+		records, err := t.windowRecords(ctx, tx, w)
+		if err != nil {
+			return err
+		}
+		x := &windowDiff{WindowRead: w, now: t.db.now(), records: records, config: t.config}
+		x.apply()
+		if x.gone > 0 && !w.Confirmed {
+			tombs, err := tombstones(ctx, tx, w.Room.ID)
+			if err != nil {
+				return err
+			}
+			if n := x.unexplained(tombs); n > 5 && 2*n > x.before {
+				result.Suspected = n
+				return errSuspicious
+			}
+		}
+		result.Changed, result.Stale = x.changed, x.stale
+		var now, soon []meeting.ID
+		for _, r := range x.records {
+			if err := t.save(ctx, tx, r, at); err != nil {
+				return err
+			}
+			switch {
+			case !r.dirty:
+			case awaited(r.Meeting):
+				now = append(now, r.ID)
+			default:
+				soon = append(soon, r.ID)
+			}
+		}
+		if err := makeDue(ctx, tx, now, priorityHuman, 0); err != nil {
+			return err
+		}
+		if err := makeDue(ctx, tx, soon, priorityOf(w), settle); err != nil {
+			return err
+		}
+		return closeRead(ctx, tx, w, t.until(w.NextAudit), x.stale)
+	})
+	if errors.Is(err, errSuspicious) {
+		return result, t.guard(ctx, w.Room.ID, result.Suspected)
+	}
+	return result, err
+}
+
+// priorityOf lets a first import yield to what people do now.
+func priorityOf(w engine.WindowRead) int {
+	if len(w.Sightings) > 50 {
+		return priorityArchive
+	}
+	return priorityChange
+}
+
+func awaited(m *meeting.Meeting) bool {
+	for _, o := range m.Occurrences {
+		if o.AskedBy != meeting.Nobody {
+			return true
+		}
+	}
+	return false
+}
+
+// windowRecords loads the meetings that the read speaks of: those it shows,
+// and those it should show.
+func (t *Term) windowRecords(ctx context.Context, tx pgx.Tx, w engine.WindowRead) ([]*record, error) {
+	uids := make([]string, len(w.Sightings))
+	for i, s := range w.Sightings {
+		uids[i] = string(s.UID)
+	}
+	return load(ctx, tx,
+		`configuration_id = $1 and (uid = any($2) or id in (
+		   select o.meeting_id from ews.cell c join ews.occurrence o on o.id = c.occurrence_id
+		   where c.room_id = $3 and c.seen <> 'none' and c.seen_end > $4 and c.seen_start < $5))`,
+		t.config, uids, w.Room.ID, w.Span.Start, w.Span.End)
+}
+
+func tombstones(ctx context.Context, tx pgx.Tx, room meeting.RoomID) (map[meeting.ItemID]bool, error) {
+	rows, err := tx.Query(ctx, `select item_id from ews.room_tombstone where room_id = $1`, room)
+	if err != nil {
+		return nil, err
+	}
+	items, err := pgx.CollectRows(rows, pgx.RowTo[meeting.ItemID])
+	if err != nil {
+		return nil, err
+	}
+	set := make(map[meeting.ItemID]bool, len(items))
+	for _, id := range items {
+		set[id] = true
+	}
+	return set, nil
+}
+
+func closeRead(ctx context.Context, tx pgx.Tx, w engine.WindowRead, audit float64, stale bool) error {
+	batch := &pgx.Batch{}
+	gen := w.Room.DeltaGen
+	if stale {
+		gen-- // part of what the read says was overtaken: read again
+	}
+	batch.Queue(
+		`update ews.room set read_gen = greatest(read_gen, $2), read_at = now(), fail_count = 0, error_code = '',
+		   audit_at = now() + make_interval(secs => $3), guard_since = null, guard_gone = 0,
+		   poll_at = case when $4 then least(poll_at, now() + interval '1 second') else poll_at end
+		 where id = $1`, w.Room.ID, gen, audit, stale)
+	batch.Queue(`delete from ews.room_tombstone where room_id = $1`, w.Room.ID)
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+func (t *Term) guard(ctx context.Context, room meeting.RoomID, gone int) error {
+	return t.tx(ctx, "guarding a room", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx,
+			`update ews.room set guard_since = coalesce(guard_since, now()), guard_gone = $2,
+			   poll_at = now() + interval '2 minutes' where id = $1`, room, gone)
+		return err
+	})
+}
+
+// windowDiff compares a read with what is known of the room.
+type windowDiff struct {
+	engine.WindowRead
+	now     time.Time
+	config  meeting.ConfigID
+	records []*record
+
+	changed int
+	stale   bool
+	gone    int // entries that vanished
+	before  int // entries there were
+	missing []meeting.ItemID
+}
+
+type slot struct {
+	uid meeting.UID
+	key meeting.Key
+}
+
+func (x *windowDiff) apply() {
+	byUID := make(map[meeting.UID]*record, len(x.records))
+	for _, r := range x.records {
+		byUID[r.UID] = r
+	}
+	shown := map[slot]*meeting.Sighting{}
+	for i := range x.Sightings {
+		s := &x.Sightings[i]
+		if best := shown[slot{s.UID, s.Key}]; best == nil || better(s, best) {
+			shown[slot{s.UID, s.Key}] = s
+		}
+	}
+	for at, s := range shown {
+		r := byUID[at.uid]
+		if r == nil {
+			r = &record{fresh: true, Meeting: &meeting.Meeting{
+				Config: x.config, UID: at.uid, Origin: meeting.Exchange, Organizer: s.Organizer,
+			}}
+			byUID[at.uid] = r
+			x.records = append(x.records, r)
+		}
+		if r.Origin == meeting.Exchange && s.Organizer != "" {
+			r.Organizer = s.Organizer
+		}
+		x.note(r, occurrenceOf(r, at.key), s)
+	}
+	for _, r := range x.records {
+		for _, o := range r.Occurrences {
+			c := o.CellOf(x.Room.ID)
+			if c == nil || c.Seen == meeting.None || shown[slot{r.UID, o.Key}] != nil || !c.SeenSpan.Overlaps(x.Span) {
+				continue
+			}
+			if !c.SeenSpan.End.After(x.now) {
+				continue // the past stays as it is
+			}
+			item := c.Item
+			if x.note(r, o, nil) {
+				x.gone++
+				x.missing = append(x.missing, item)
+			}
+		}
+	}
+	x.before = x.gone + len(shown)
+}
+
+func (x *windowDiff) note(r *record, o *meeting.Occurrence, s *meeting.Sighting) bool {
+	changed, stale := o.See(x.Room.ID, s, x.Since, x.now)
+	x.stale = x.stale || stale
+	if changed {
+		x.changed++
+		r.dirty = true
+	}
+	return changed
+}
+
+func (x *windowDiff) unexplained(tombs map[meeting.ItemID]bool) int {
+	n := 0
+	for _, item := range x.missing {
+		if item == "" || !tombs[item] {
+			n++
+		}
+	}
+	return n
+}
+
+// better picks among several items of one occurrence, as a cancelled and
+// re-created meeting leaves them.
+func better(a, b *meeting.Sighting) bool {
+	if (a.Presence == meeting.Booked) != (b.Presence == meeting.Booked) {
+		return a.Presence == meeting.Booked
+	}
+	return a.Sequence > b.Sequence
+}
+
+func occurrenceOf(r *record, key meeting.Key) *meeting.Occurrence {
+	for _, o := range r.Occurrences {
+		if o.Key == key {
+			return o
+		}
+	}
+	o := &meeting.Occurrence{Key: key, Copy: meeting.CopyUnknown}
+	r.Occurrences = append(r.Occurrences, o)
+	return o
+}
