@@ -1,0 +1,199 @@
+// Package exchange makes Exchange Web Services the calendar of the engine.
+//
+// It translates between the engine's terms (rooms, sightings, organizer's
+// copies) and those of the protocol package ews. It keeps no state but a
+// connection and a cache of directory names: what has to survive belongs to
+// the engine's store. Another provider, such as Microsoft Graph, stands beside
+// it by implementing engine.Calendar as well.
+package exchange
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+	"ews/exchange/ews"
+)
+
+// DefaultURL is the endpoint of Exchange Online.
+const DefaultURL = "https://outlook.office365.com/EWS/Exchange.asmx"
+
+// referenceProperty is the named property that holds our reference on the
+// organizer's item. The name is known to existing installations of no other
+// product, and Microsoft Graph can search for it too.
+const referenceProperty = "ElionaBookingKey"
+
+// Settings say how to reach Exchange.
+type Settings struct {
+	URL     string // empty means DefaultURL
+	Timeout time.Duration
+
+	// OAuth client credentials; used when ClientID is set.
+	ClientID, ClientSecret, TenantID string
+	AuthorityURL, Scope              string
+	// Windows authentication otherwise.
+	Username, Password string
+
+	CACertificates string // PEM, added to the system's; empty for none
+	AllowPlainHTTP bool
+
+	ServiceUser meeting.Address
+	RoomList    meeting.Address // empty: there is none
+	Subject     string          // of meetings made for bookings
+
+	Log     *slog.Logger
+	Observe func(ews.Call) // may be nil
+}
+
+// Calendar is a connection to one Exchange organization.
+type Calendar struct {
+	client  *ews.Client
+	service meeting.Address
+	list    meeting.Address
+	subject string
+	log     *slog.Logger
+	names   *directory
+}
+
+var _ engine.Calendar = (*Calendar)(nil)
+
+// New checks the settings. It does not contact the server.
+func New(s Settings) (*Calendar, error) {
+	options := ews.Options{
+		URL: s.URL, RequestTimeout: s.Timeout, AllowPlainHTTP: s.AllowPlainHTTP,
+		UserAgent: "eliona-exchange-app", Logger: s.Log, Observe: s.Observe,
+	}
+	if options.URL == "" {
+		options.URL = DefaultURL
+	}
+	if s.ClientID != "" {
+		options.Auth = ews.OAuth{
+			TenantID: s.TenantID, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+			AuthorityHost: s.AuthorityURL, Scope: s.Scope,
+		}
+	} else {
+		options.Auth = ews.NTLM{Username: s.Username, Password: s.Password}
+	}
+	if s.CACertificates != "" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool() // the configured ones must do
+		}
+		if !pool.AppendCertsFromPEM([]byte(s.CACertificates)) {
+			return nil, errors.New("caCertificates holds no PEM certificate")
+		}
+		options.RootCAs = pool
+	}
+	client, err := ews.New(options)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection to Exchange: %w", err)
+	}
+	return &Calendar{
+		client: client, service: s.ServiceUser, list: s.RoomList, subject: s.Subject, log: s.Log,
+		names: newDirectory(client, s.ServiceUser),
+	}, nil
+}
+
+// Close closes idle connections.
+func (c *Calendar) Close() { c.client.Close() }
+
+// ServiceUser implements engine.Calendar.
+func (c *Calendar) ServiceUser() meeting.Address { return c.service }
+
+// referenceEpoch stands where a GlobalObjectId has its time of creation. It is
+// constant, so that a reference always yields the same UID.
+var referenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// UIDFor implements engine.Calendar: the UID has the form of a GlobalObjectId
+// (MS-OXOCAL 2.2.1.27), which Exchange keeps as it is.
+func (c *Calendar) UIDFor(ref string) meeting.UID {
+	var content [16]byte
+	raw, err := hex.DecodeString(strings.ReplaceAll(ref, "-", ""))
+	if err != nil || copy(content[:], raw) != len(content) {
+		return meeting.UID(ref) // not a UUID: a foreign UID is any text
+	}
+	return meeting.UID(ews.NewGlobalObjectID(content, referenceEpoch))
+}
+
+// Rooms implements engine.Calendar.
+func (c *Calendar) Rooms(ctx context.Context) ([]engine.RoomInfo, error) {
+	found, err := c.client.GetRooms(ctx, ews.Mailbox(c.service), string(c.list))
+	if err != nil {
+		failure := convert(err)
+		if failure.Class == engine.NoMailbox || failure.Class == engine.NotFound || failure.Class == engine.Refused {
+			failure.Class = engine.Broken // without its service user a configuration cannot work
+		}
+		return nil, failure
+	}
+	if found.Truncated {
+		c.log.WarnContext(ctx, "the room list has as many rooms as Exchange tells at once: some may be missing, use smaller lists",
+			"list", c.list, "rooms", len(found.Rooms))
+	}
+	rooms := make([]engine.RoomInfo, 0, len(found.Rooms))
+	for _, r := range found.Rooms {
+		address := meeting.AddressOf(r.Address)
+		if !address.Valid() {
+			c.log.WarnContext(ctx, "room without an SMTP address left out", "name", r.Name)
+			continue
+		}
+		rooms = append(rooms, engine.RoomInfo{Address: address, Name: r.Name})
+	}
+	return rooms, nil
+}
+
+// Changes implements engine.Calendar.
+func (c *Calendar) Changes(ctx context.Context, room meeting.Address, token string) (engine.Delta, error) {
+	page, err := c.client.SyncFolderItems(ctx, ews.Mailbox(room), ews.SyncRequest{State: token})
+	if err != nil {
+		return engine.Delta{}, convert(err)
+	}
+	delta := engine.Delta{Token: page.State, More: !page.Last}
+	for _, change := range page.Changes {
+		switch {
+		case change.Kind == ews.ChangeReadFlag:
+		case change.Kind == ews.ChangeDelete:
+			delta.Changed = true
+			delta.Deleted = append(delta.Deleted, meeting.ItemID(change.ID))
+		case change.ItemKind == "CalendarItem":
+			delta.Changed = true
+		}
+	}
+	return delta, nil
+}
+
+// convert translates a failure of the protocol into the engine's terms.
+func convert(err error) *engine.Error {
+	var e *ews.Error
+	if !errors.As(err, &e) {
+		return &engine.Error{Class: engine.Transient, Code: "exchange_unreachable", Err: err}
+	}
+	code := e.Code
+	if code == "" {
+		code = fmt.Sprintf("HTTP%d", e.HTTPStatus)
+	}
+	return &engine.Error{Class: classes[e.Class], Code: code, Ambiguous: e.Ambiguous, Pause: e.BackOff, Err: err}
+}
+
+// classes maps what a failure means for a call to what it means for a meeting.
+var classes = map[ews.Class]engine.Class{
+	ews.ClassPermanent:        engine.Refused,
+	ews.ClassTransient:        engine.Transient,
+	ews.ClassThrottled:        engine.Throttled,
+	ews.ClassStale:            engine.Stale,
+	ews.ClassGone:             engine.NotFound,
+	ews.ClassNotFoundMailbox:  engine.NoMailbox,
+	ews.ClassDenied:           engine.NoMailbox,
+	ews.ClassAuth:             engine.Broken,
+	ews.ClassConfig:           engine.Broken,
+	ews.ClassInvalidSyncState: engine.InvalidToken,
+	ews.ClassConflict:         engine.Refused,
+	ews.ClassTooLarge:         engine.Refused,
+	ews.ClassBug:              engine.Refused,
+}
