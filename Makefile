@@ -1,0 +1,62 @@
+# Everything a developer or CI runs. "make help" lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOOL := go tool -modfile=go.tool.mod
+GENERATED := apiserver/apiserver.gen.go db/generated
+
+COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+TIMESTAMP ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+
+# Tests that compare with the published schemas of Exchange Web Services run
+# when a copy of them lies beside the repository.
+SCHEMAS := $(firstword $(wildcard ../*/ews-schema))
+ifneq ($(SCHEMAS),)
+export EWS_SCHEMA_DIR ?= $(abspath $(SCHEMAS))
+endif
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: generate
+generate: postgresql ## Write the generated code: the API server and the database models
+	$(TOOL) oapi-codegen -config apiserver/oapi-codegen.yaml openapi.yaml
+	go run ./db/generate
+
+.PHONY: verify
+verify: generate ## Check that the generated code is up to date
+	git diff --exit-code -- $(GENERATED)
+	@untracked="$$(git ls-files --others --exclude-standard -- $(GENERATED))"; \
+	if [ -n "$$untracked" ]; then echo "generated, but not committed: $$untracked"; exit 1; fi
+
+.PHONY: lint
+lint: ## Check style and typical mistakes
+	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
+	go vet ./...
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: test
+test: postgresql ## Run all tests
+	go test -race -shuffle=on -count=1 ./...
+
+.PHONY: build
+build: ## Build the app as bin/ews
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.gitCommit=$(COMMIT) -X main.buildTimestamp=$(TIMESTAMP)" -o bin/ews .
+
+.PHONY: demo
+demo: postgresql ## Play a demonstration with simulated servers (DEMO_EXIT=1: play it once and exit)
+	go run ./demo
+
+# Tests, generator and demonstration start throw-away servers; only the
+# programs have to be there.
+.PHONY: postgresql
+postgresql:
+	@go run ./db/postgres/cmd -check >/dev/null 2>&1 || { \
+		echo "no PostgreSQL server found, installing one"; \
+		as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; fi; \
+		$$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y postgresql; \
+	}
+	@go run ./db/postgres/cmd -check >/dev/null

@@ -1,0 +1,193 @@
+package apiservices
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"ews/apiserver"
+)
+
+const maxBody = 1 << 20
+
+// strictBody lets only bodies through that have the described form. The
+// generated decoder would take unknown fields and further content in silence,
+// and report one mistake at a time.
+func strictBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost && r.Method != http.MethodPut {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			writeError(w, http.StatusRequestEntityTooLarge, apiserver.Error{Error: "the request body is larger than 1 MiB"})
+			return
+		} else if err != nil {
+			writeError(w, http.StatusBadRequest, apiserver.Error{Error: "the request body could not be read"})
+			return
+		}
+		canonical, problems, err := canonicalBody(body)
+		switch {
+		case err != nil:
+			writeError(w, http.StatusBadRequest, apiserver.Error{Error: err.Error()})
+		case len(problems) > 0:
+			writeError(w, http.StatusBadRequest, apiserver.Error{
+				Error: "the request body does not have the described form", Fields: &problems,
+			})
+		default:
+			r.Body = io.NopCloser(bytes.NewReader(canonical))
+			r.ContentLength = int64(len(canonical))
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// canonicalBody checks a configuration in JSON and returns it with the names
+// spelled as described and without what belongs to the app. An error means
+// that it is no JSON object at all, problems concern its fields.
+func canonicalBody(body []byte) ([]byte, []apiserver.FieldError, error) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // some editors put it there
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil, errors.New("the request body is empty; it must be a configuration as a JSON object")
+	}
+	if !utf8.Valid(body) {
+		return nil, nil, errors.New("the request body is not encoded in UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if start, err := decoder.Token(); err != nil {
+		return nil, nil, notJSON(decoder, err)
+	} else if start != json.Delim('{') {
+		return nil, nil, errors.New("the request body must be a JSON object")
+	}
+	known := fields(reflect.TypeFor[apiserver.Configuration]())
+	found := map[string]json.RawMessage{}
+	var problems []apiserver.FieldError
+	for decoder.More() {
+		name, value, err := member(decoder)
+		if err != nil {
+			return nil, nil, notJSON(decoder, err)
+		}
+		field, message := check(known, found, name, value)
+		switch {
+		case message != "":
+			problems = append(problems, apiserver.FieldError{Field: name, Message: message})
+		case !readOnly(field):
+			found[field] = value
+		}
+	}
+	if _, err := decoder.Token(); err != nil { // the closing brace
+		return nil, nil, notJSON(decoder, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("the request body has further content after the JSON object")
+	}
+	canonical, err := json.Marshal(found)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encoding the configuration: %w", err)
+	}
+	return canonical, problems, nil
+}
+
+func notJSON(decoder *json.Decoder, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("it ends too early")
+	}
+	return fmt.Errorf("the request body is not valid JSON: %w (near byte %d)", err, decoder.InputOffset())
+}
+
+func member(decoder *json.Decoder) (string, json.RawMessage, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return "", nil, err
+	}
+	name, ok := token.(string)
+	if !ok {
+		return "", nil, errors.New("the name of a field is missing")
+	}
+	var value json.RawMessage
+	return name, value, decoder.Decode(&value)
+}
+
+// check returns the described name of a field, or what is wrong with it. Names
+// may differ in upper and lower case, as they always might.
+func check(known map[string]reflect.Type, found map[string]json.RawMessage, name string, value json.RawMessage) (string, string) {
+	field, kind := lookup(known, name)
+	if kind == nil {
+		return "", "is not a field of a configuration"
+	}
+	if readOnly(field) {
+		return field, ""
+	}
+	if _, again := found[field]; again {
+		return "", "is given more than once"
+	}
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.DisallowUnknownFields()
+	return field, explain(decoder.Decode(reflect.New(kind).Interface()))
+}
+
+func lookup(known map[string]reflect.Type, name string) (string, reflect.Type) {
+	if kind, ok := known[name]; ok {
+		return name, kind
+	}
+	for field, kind := range known {
+		if strings.EqualFold(field, name) {
+			return field, kind
+		}
+	}
+	return "", nil
+}
+
+func explain(err error) string {
+	if err == nil {
+		return ""
+	}
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return "cannot be read: " + strings.TrimPrefix(err.Error(), "json: ") // names an unknown field of a rule
+	}
+	where := ""
+	if wrong.Field != "" {
+		where = "has a rule whose " + wrong.Field + " "
+	}
+	switch wrong.Type.Kind() { //nolint:exhaustive // the kinds a configuration is made of
+	case reflect.String:
+		return where + "must be a text, not " + wrong.Value
+	case reflect.Bool:
+		return where + "must be true or false, not " + wrong.Value
+	case reflect.Slice:
+		return where + "must be a list, not " + wrong.Value
+	case reflect.Struct:
+		return where + "must be a JSON object, not " + wrong.Value
+	default:
+		return where + "must be a whole number, not " + wrong.Value
+	}
+}
+
+// fields returns the types of the fields by their names in JSON.
+func fields(object reflect.Type) map[string]reflect.Type {
+	known := make(map[string]reflect.Type, object.NumField())
+	for field := range object.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		known[name] = field.Type
+	}
+	return known
+}
+
+// readOnly tells whether a field belongs to the app. A client that sends back
+// what it has read may contain it.
+func readOnly(field string) bool {
+	switch field {
+	case "id", "active", "userId", "statusCode", "statusText", "statusSince":
+		return true
+	default:
+		return false
+	}
+}
