@@ -1,0 +1,125 @@
+package booking
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestU12CancellingWhatIsGoneSucceeds(t *testing.T) {
+	a := newApp(t, says(http.StatusNotFound, `"booking not found"`))
+	require.NoError(t, a.client(t).Cancel(t.Context(), 201, ReasonConflict))
+	calls := a.seen()
+	require.Len(t, calls, 1)
+	assert.Equal(t, call{http.MethodDelete, "/v1/bookings/201", "clientReference=ews-app&reason=conflict", ""}, calls[0])
+}
+
+func TestU12ARoutersNotFoundIsNotABookingThatIsGone(t *testing.T) {
+	a := newApp(t, func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) })
+	client := a.client(t)
+	assert.Equal(t, Transient, asError(t, client.Cancel(t.Context(), 201, ReasonCancelled)).Class)
+	_, _, err := client.Get(t.Context(), 201)
+	assert.Equal(t, Transient, asError(t, err).Class)
+}
+
+func TestU13AnySuccessCancels(t *testing.T) {
+	for _, status := range []int{200, 202, 204} {
+		a := newApp(t, says(status, ""))
+		require.NoError(t, a.client(t).Cancel(t.Context(), 201, ReasonCancelled))
+	}
+	a := newApp(t, says(200, ""))
+	require.Error(t, a.client(t).Cancel(t.Context(), 0, ReasonCancelled))
+	assert.Empty(t, a.seen())
+}
+
+func TestU14SiblingsCanBeReadAfterACancellation(t *testing.T) {
+	a := newApp(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		say(w, http.StatusNotFound, `"gone too"`)
+	})
+	client := a.client(t)
+	require.NoError(t, client.Cancel(t.Context(), 201, ReasonCancelled))
+	_, found, err := client.Get(t.Context(), 202)
+	require.NoError(t, err)
+	assert.False(t, found)
+}
+
+func TestU15BothAnswersForACancelledBooking(t *testing.T) {
+	gone := newApp(t, says(http.StatusNotFound, `"not found"`))
+	_, found, err := gone.client(t).Get(t.Context(), 201)
+	require.NoError(t, err)
+	assert.False(t, found)
+
+	flagged := newApp(t, says(http.StatusOK, `{"id":201,"groupID":17,"cancelled":true}`))
+	booking, found, err := flagged.client(t).Get(t.Context(), 201)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.True(t, booking.Cancelled)
+	assert.Equal(t, GroupID(17), booking.Group)
+}
+
+func TestU03U27BookingsAreReadInAnySpelling(t *testing.T) {
+	a := newApp(t, says(http.StatusOK, `{"ID":201,"AssetIDs":[503,502,502],"OrganizerID":" ann@corp.test ",
+		"Start":"2025-03-03T10:00:00.5+01:00","end":"2025-03-03T10:00:00Z","organizerName":"Ann","new":{"x":[1]}}`))
+	booking, found, err := a.client(t).Get(t.Context(), 201)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, Booking{
+		ID: 201, Assets: []AssetID{502, 503}, Organizer: "ann@corp.test",
+		Start: at("2025-03-03T09:00:00Z").Add(500 * time.Millisecond).UTC(), End: at("2025-03-03T10:00:00Z").UTC(),
+	}, booking)
+}
+
+func TestGetRefusesNonsense(t *testing.T) {
+	for _, body := range []string{``, `null`, `"text"`, `[]`, `{"id":"x"}`, `{"id":999}`, `{"id":201,"start":7}`, `{"id":201,"start":"noon"}`} {
+		a := newApp(t, says(http.StatusOK, body))
+		_, _, err := a.client(t).Get(t.Context(), 201)
+		assert.Equal(t, Transient, asError(t, err).Class, body)
+	}
+}
+
+func TestU06ANullListIsEmpty(t *testing.T) {
+	for _, body := range []string{`null`, `[]`} {
+		a := newApp(t, says(http.StatusOK, body))
+		bookings, err := a.client(t).List(t.Context(), 502, at("2025-03-03T00:00:00+01:00"), at("2025-03-04T00:00:00Z"))
+		require.NoError(t, err)
+		assert.Empty(t, bookings)
+		assert.Equal(t, "assetId=502&end=2025-03-04T00%3A00%3A00Z&start=2025-03-02T23%3A00%3A00Z", a.seen()[0].Query)
+	}
+}
+
+func TestU28BookingsInThePastAreListed(t *testing.T) {
+	a := newApp(t, says(http.StatusOK, `[{"id":201,"assetIds":[502],"start":"2001-01-01T00:00:00Z","end":"2001-01-01T01:00:00Z"}]`))
+	bookings, err := a.client(t).List(t.Context(), 502, at("2001-01-01T00:00:00Z"), at("2001-01-02T00:00:00Z"))
+	require.NoError(t, err)
+	require.Len(t, bookings, 1)
+	assert.Empty(t, bookings[0].Organizer, "an ad-hoc booking has none")
+}
+
+func TestAPartialListIsAnError(t *testing.T) {
+	for _, body := range []string{``, `{}`, `"text"`, `[{"id":1},`, `[{"id":1},{"id":"x"}]`, `[{"assetIds":[1]}]`} {
+		a := newApp(t, says(http.StatusOK, body))
+		_, err := a.client(t).List(t.Context(), 502, at("2025-03-03T00:00:00Z"), at("2025-03-04T00:00:00Z"))
+		assert.Equal(t, Transient, asError(t, err).Class, body)
+	}
+}
+
+func FuzzDecodeGroup(f *testing.F) {
+	f.Add([]byte(`{"id":17,"bookings":[{"ID":201,"assetIds":[502],"start":"2025-03-03T09:00:00Z"}]}`))
+	f.Add([]byte(`{"id":null,"bookings":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		group, _, err := decodeGroup(data)
+		if err != nil {
+			return
+		}
+		for _, booking := range group.Bookings {
+			assert.NotNil(t, booking.Assets)
+		}
+	})
+}

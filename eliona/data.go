@@ -1,0 +1,91 @@
+package eliona
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// Subtype is a section of an asset's data.
+type Subtype string
+
+// The subtypes this app writes. There is deliberately none for input: occupancy
+// belongs to the Booking app, and a write replaces the whole section.
+const (
+	SubtypeInfo     Subtype = "info"
+	SubtypeProperty Subtype = "property"
+)
+
+// Data is the complete content of one section of one asset.
+type Data struct {
+	AssetID    AssetID
+	Subtype    Subtype
+	AssetType  string
+	Attributes map[string]any
+}
+
+// WriteData replaces a section of an asset's data. A deleted asset is NotFound.
+func (c *Client) WriteData(ctx context.Context, data Data) error {
+	r := request{operation: "write_data", method: http.MethodPut, path: "data", body: map[string]any{
+		"assetId":         data.AssetID,
+		"subtype":         data.Subtype,
+		"assetTypeName":   data.AssetType,
+		"clientReference": ClientReference,
+		"data":            data.Attributes,
+	}}
+	switch {
+	case data.Subtype != SubtypeInfo && data.Subtype != SubtypeProperty:
+		return bug(r.operation, "this app writes only the subtypes info and property")
+	case data.AssetID <= 0 || len(data.Attributes) == 0:
+		return bug(r.operation, "no asset id or no attributes")
+	}
+	_, err := c.do(ctx, r)
+	return err
+}
+
+// UserID names a user of Eliona: an internal id or a mail address.
+type UserID string
+
+// Translation is a text in the languages of Eliona.
+type Translation struct {
+	De string `json:"de,omitempty"`
+	En string `json:"en,omitempty"`
+	Fr string `json:"fr,omitempty"`
+	It string `json:"it,omitempty"`
+}
+
+// Notify sends a notification and gives its receipt, which is empty when the
+// answer does not tell it. The project may be empty.
+func (c *Client) Notify(ctx context.Context, user UserID, project ProjectID, message Translation) (string, error) {
+	content := map[string]any{"user": user, "message": message}
+	if project != "" {
+		content["projectId"] = project
+	}
+	r := request{operation: "notify", method: http.MethodPost, path: "send-notification", body: content}
+	if user == "" || message == (Translation{}) {
+		return "", bug(r.operation, "no user or no text")
+	}
+	body, err := c.do(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	var receipt struct {
+		ID json.RawMessage `json:"id"`
+	}
+	if json.Unmarshal(body, &receipt) != nil {
+		return "", nil // sent all the same
+	}
+	var id any
+	if json.Unmarshal(receipt.ID, &id) != nil {
+		return "", nil
+	}
+	switch id := id.(type) {
+	case string:
+		return id, nil
+	case float64:
+		return strconv.FormatInt(int64(id), 10), nil
+	default:
+		return "", nil
+	}
+}
