@@ -1,0 +1,136 @@
+// Package notice tells people what the engine recorded for them: each failure
+// once, each recovery once.
+package notice
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"ews/app/engine"
+	"ews/app/plan"
+	"ews/db/store"
+	"ews/eliona"
+)
+
+// Ledger is where notices wait to be sent.
+type Ledger interface {
+	TakeMessages(ctx context.Context, limit int) ([]store.Message, error)
+	SaveReceipt(ctx context.Context, id int64, receipt string) error
+}
+
+// Sender delivers a notification and returns its receipt.
+type Sender interface {
+	Notify(ctx context.Context, user eliona.UserID, project eliona.ProjectID, message eliona.Translation) (string, error)
+}
+
+// Office sends the notices of one configuration.
+type Office struct {
+	Config   int64
+	Owner    string // Eliona user who saved the configuration; may be empty
+	Projects []string
+	Ledger   Ledger
+	Sender   Sender
+	Log      *slog.Logger
+}
+
+// every is the time between two looks at the ledger.
+const every = time.Second
+
+// Run sends notices until ctx ends.
+func (o *Office) Run(ctx context.Context) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		messages, err := o.Ledger.TakeMessages(ctx, 20)
+		if err != nil {
+			if ctx.Err() == nil {
+				o.Log.WarnContext(ctx, "notices not read", "error", err)
+			}
+			continue
+		}
+		for _, m := range messages {
+			o.send(ctx, m)
+		}
+	}
+}
+
+// send tries the person concerned, then the configuration's owner: a booker
+// whom Eliona does not know must not keep the failure a secret.
+func (o *Office) send(ctx context.Context, m store.Message) {
+	text, ok := o.text(m)
+	if !ok {
+		return
+	}
+	project := m.Project
+	if project == "" && len(o.Projects) > 0 {
+		project = o.Projects[0]
+	}
+	for _, user := range []string{m.Recipient, o.Owner} {
+		if user == "" {
+			continue
+		}
+		receipt, err := o.Sender.Notify(ctx, eliona.UserID(user), eliona.ProjectID(project), text)
+		if err == nil {
+			if err := o.Ledger.SaveReceipt(ctx, m.ID, receipt); err != nil {
+				o.Log.WarnContext(ctx, "receipt not stored", "notice", m.ID, "error", err)
+			}
+			return
+		}
+		o.Log.WarnContext(ctx, "notification not accepted", "notice", m.ID, "code", m.Code, "error", err)
+	}
+	o.Log.WarnContext(ctx, "nobody could be notified", "notice", m.ID, "subject", m.Subject, "code", m.Code)
+}
+
+// text chooses the words. Findings without words are for the status only.
+func (o *Office) text(m store.Message) (eliona.Translation, bool) {
+	booked := eliona.BookedTime{Room: m.Room, Start: m.Start, End: m.End}
+	switch m.Code {
+	case engine.CodeRoomsAdded:
+		return eliona.RoomsAddedMessage(m.Amount), true
+	case plan.CodeDeclined:
+		return eliona.BookingRefusedMessage(booked), true
+	case engine.CodeFailed, engine.CodeNotChanged:
+		return eliona.BookingFailedMessage(booked), true
+	case engine.CodeRecovered:
+		return eliona.ConfigurationRecoveredMessage(o.Config), true
+	case plan.CodeNoAnswer, engine.CodeClash:
+		return eliona.Translation{}, false
+	}
+	return eliona.ConfigurationProblemMessage(o.Config, problemOf(m)), true
+}
+
+// problemOf names the trouble of a configuration by where it was met.
+func problemOf(m store.Message) eliona.Problem {
+	switch m.Subject {
+	case "booking":
+		if m.Code == "booking_app_too_old" {
+			return eliona.ProblemBookingTooOld
+		}
+		return eliona.ProblemBookingUnreachable
+	case "exchange":
+		if p, ok := exchangeProblems[m.Code]; ok {
+			return p
+		}
+		return eliona.ProblemExchangeUnreachable
+	}
+	return eliona.ProblemOther
+}
+
+var exchangeProblems = map[string]eliona.Problem{
+	"ClientCredentials":            eliona.ProblemCredentials,
+	"HTTP401":                      eliona.ProblemCredentials,
+	"ErrorPasswordExpired":         eliona.ProblemCredentials,
+	"ErrorAccountDisabled":         eliona.ProblemCredentials,
+	"HTTP403":                      eliona.ProblemPermission,
+	"ErrorAccessDenied":            eliona.ProblemPermission,
+	"ErrorImpersonateUserDenied":   eliona.ProblemPermission,
+	"ErrorImpersonationDenied":     eliona.ProblemPermission,
+	"ErrorNonExistentMailbox":      eliona.ProblemPermission,
+	"ErrorNameResolutionNoResults": eliona.ProblemRoomList,
+}

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+
+	"ews/conf"
+)
+
+// Options are what the process is started with.
+type Options struct {
+	ConnectionString     string // PostgreSQL URL of the role that does the work
+	InitConnectionString string // of the role that may create the schema; the same by default
+	APIEndpoint          string // of the Eliona API v2
+	APIToken             string
+	Port                 int // of the app's own API
+	Keys                 conf.Keys
+	Commit, Built        string
+	Log                  *slog.Logger
+}
+
+// OptionsFromEnvironment reads the variables that Eliona gives its apps.
+func OptionsFromEnvironment(env func(string) (string, bool)) (Options, error) {
+	get := func(name, fallback string) string {
+		if value, ok := env(name); ok && value != "" {
+			return value
+		}
+		return fallback
+	}
+	o := Options{
+		ConnectionString: get("CONNECTION_STRING", ""),
+		APIEndpoint:      get("API_ENDPOINT", "http://api-v2:3000/v2"),
+		APIToken:         get("API_TOKEN", "not defined"),
+	}
+	if u, err := url.Parse(o.ConnectionString); err != nil || u.Host == "" || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return Options{}, fmt.Errorf("CONNECTION_STRING must be a URL like postgres://user:password@host:5432/database")
+	}
+	o.InitConnectionString = get("INIT_CONNECTION_STRING", o.ConnectionString)
+	port := get("API_SERVER_PORT", "3000")
+	var err error
+	if o.Port, err = strconv.Atoi(port); err != nil || o.Port < 0 || o.Port > 65535 {
+		return Options{}, fmt.Errorf("API_SERVER_PORT must be a port number, not %q", port)
+	}
+	o.Keys, err = conf.KeysFromEnvironment(func(name string) string { return get(name, "") })
+	if err != nil {
+		return Options{}, fmt.Errorf("reading the key for secrets: %w", err)
+	}
+	return o, nil
+}

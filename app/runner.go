@@ -1,0 +1,144 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+	"ews/app/notice"
+	"ews/app/plan"
+	"ews/booking"
+	"ews/conf"
+	"ews/db/store"
+	"ews/exchange"
+)
+
+// runner is one configuration at work.
+type runner struct {
+	version int64
+	term    *store.Term
+	cancel  context.CancelCauseFunc
+	done    chan struct{}
+	err     error // of the engine, once done is closed
+	close   func()
+}
+
+var errStopped = errors.New("stopped by the supervisor")
+
+// newRunner starts a configuration. It fails with store.ErrTaken while another
+// process works on it.
+func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *slog.Logger) (*runner, error) {
+	if c.SecretError != nil {
+		return nil, c.SecretError
+	}
+	settings, err := engineSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	calendar, err := exchange.New(calendarSettings(c, log))
+	if err != nil {
+		return nil, err
+	}
+	client, err := booking.New(booking.Options{BaseURL: c.BookingAppURL, Logger: log.With("component", "booking")})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the Booking app: %w", err)
+	}
+	if settings.Installation, err = s.database.Installation(ctx); err != nil {
+		return nil, err
+	}
+	term, err := s.database.Lead(ctx, settings.Config)
+	if err != nil {
+		return nil, err
+	}
+	e := engine.New(settings, engine.Ports{
+		Calendar: calendar, Bookings: &bookings{client: client}, Assets: &assets{client: s.eliona},
+		Store: term, Log: log,
+	})
+	office := &notice.Office{
+		Config: c.ID, Owner: c.UserID, Projects: c.ProjectIDs, Ledger: term, Sender: s.eliona, Log: log,
+	}
+	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	r := &runner{
+		version: c.Version, term: term, cancel: cancel, done: make(chan struct{}),
+		close: func() {
+			calendar.Close()
+			client.CloseIdleConnections()
+		},
+	}
+	go r.run(running, e, office)
+	return r, nil
+}
+
+// run works until it is stopped or ownership is lost.
+func (r *runner) run(ctx context.Context, e *engine.Engine, office *notice.Office) {
+	defer close(r.done)
+	var beside sync.WaitGroup
+	beside.Go(func() { office.Run(ctx) })
+	beside.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-r.term.Lost():
+			r.cancel(engine.ErrFenced)
+		}
+	})
+	r.err = e.Run(ctx)
+	r.cancel(errStopped)
+	beside.Wait()
+}
+
+func (r *runner) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop ends the work, waits for what is under way, and gives the configuration
+// back. It returns why the engine ended by itself, if it did.
+func (r *runner) stop(ctx context.Context) error {
+	r.cancel(errStopped)
+	<-r.done
+	r.close()
+	closing, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return errors.Join(r.err, r.term.Close(closing))
+}
+
+func engineSettings(c conf.Configuration) (engine.Settings, error) {
+	filter, err := c.Filter()
+	if err != nil {
+		return engine.Settings{}, fmt.Errorf("reading the asset filter: %w", err)
+	}
+	policy := plan.DefaultPolicy()
+	policy.AnswerTimeout = c.AnswerTimeout
+	return engine.Settings{
+		Config: meeting.ConfigID(c.ID), RefreshInterval: c.RefreshInterval, Horizon: c.Horizon(), Policy: policy,
+		Projects: c.ProjectIDs, Discover: c.Discovers(), NotifyUsers: c.NotifyUsers,
+		Wanted: func(r engine.RoomInfo) bool {
+			return filter.Match(map[string]string{conf.FilterEmail: string(r.Address), conf.FilterName: r.Name})
+		},
+	}, nil
+}
+
+func calendarSettings(c conf.Configuration, log *slog.Logger) exchange.Settings {
+	s := exchange.Settings{
+		URL: c.Endpoint(), Timeout: c.RequestTimeout,
+		CACertificates: c.CACertificates, AllowPlainHTTP: c.AllowPlainHTTP,
+		ServiceUser: meeting.AddressOf(c.ServiceUserUPN), RoomList: meeting.AddressOf(c.RoomListUPN),
+		Subject: c.BookingSubject, Log: log.With("component", "exchange"),
+	}
+	if c.Method() == conf.MethodOAuth {
+		s.ClientID, s.ClientSecret, s.TenantID = c.ClientID, c.ClientSecret.Reveal(), c.TenantID
+		s.AuthorityURL, s.Scope = c.AuthorityURL, c.OAuthScope
+	} else {
+		s.Username, s.Password = c.Username, c.Password.Reveal()
+	}
+	return s
+}

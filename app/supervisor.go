@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ews/conf"
+	"ews/db/store"
+	"ews/eliona"
+)
+
+// supervisor runs one synchronisation per enabled configuration, and starts it
+// anew when its configuration changes. Of several processes on one database,
+// one works on each configuration; the others wait for it.
+type supervisor struct {
+	log            *slog.Logger
+	configurations *conf.Repository
+	database       *store.DB
+	eliona         *eliona.Client
+	wake           chan struct{}
+
+	running map[int64]*runner
+	waiting map[int64]time.Time // not before, after a start that failed
+	idle    bool                // the absence of configurations was logged
+}
+
+// lookEvery is how soon a change made by another process is noticed. One made
+// through this process's API is noticed at once.
+const lookEvery = 500 * time.Millisecond
+
+func newSupervisor(log *slog.Logger, configurations *conf.Repository, database *store.DB, client *eliona.Client) *supervisor {
+	return &supervisor{
+		log: log, configurations: configurations, database: database, eliona: client,
+		wake: make(chan struct{}, 1), running: map[int64]*runner{}, waiting: map[int64]time.Time{},
+	}
+}
+
+// look makes the supervisor look at the configurations now.
+func (s *supervisor) look() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run supervises until ctx ends, and then waits for what it started.
+func (s *supervisor) run(ctx context.Context) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	defer s.stopAll(ctx)
+	for {
+		configurations, err := s.configurations.List(ctx)
+		if err == nil {
+			s.adjust(ctx, configurations)
+		} else if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "configurations not read", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+// adjust makes what runs agree with the configurations.
+func (s *supervisor) adjust(ctx context.Context, configurations []conf.Configuration) {
+	if len(configurations) == 0 && !s.idle {
+		s.log.InfoContext(ctx, "no configuration yet: enter one in Eliona under Apps > Exchange > Settings")
+	}
+	s.idle = len(configurations) == 0
+	wanted := make(map[int64]conf.Configuration, len(configurations))
+	for _, c := range configurations {
+		if c.Enable {
+			wanted[c.ID] = c
+		} else if c.Active && s.running[c.ID] == nil {
+			s.setActive(ctx, c.ID, false)
+		}
+	}
+	for id, r := range s.running {
+		c, ok := wanted[id]
+		if ok && c.Version == r.version && !r.ended() {
+			continue
+		}
+		s.stop(ctx, id, r)
+	}
+	for id, c := range wanted {
+		if s.running[id] == nil && !time.Now().Before(s.waiting[id]) {
+			s.start(ctx, c)
+		}
+	}
+}
+
+func (s *supervisor) start(ctx context.Context, c conf.Configuration) {
+	log := s.log.With("config", c.ID)
+	r, err := s.newRunner(ctx, c, log)
+	if errors.Is(err, store.ErrTaken) {
+		s.waiting[c.ID] = time.Now().Add(2 * time.Second)
+		return
+	}
+	if err != nil {
+		s.waiting[c.ID] = time.Now().Add(15 * time.Second)
+		if ctx.Err() != nil {
+			return
+		}
+		log.WarnContext(ctx, "configuration does not run", "error", err)
+		if err := s.configurations.SetStatus(ctx, c.ID, codeOfStart(err), err.Error()); err != nil {
+			log.WarnContext(ctx, "status not stored", "error", err)
+		}
+		return
+	}
+	delete(s.waiting, c.ID)
+	s.running[c.ID] = r
+	s.setActive(ctx, c.ID, true)
+	log.InfoContext(ctx, "configuration runs", "version", c.Version)
+}
+
+// codeOfStart names for people why a configuration cannot even begin.
+func codeOfStart(err error) string {
+	var secret *conf.SecretError
+	if errors.As(err, &secret) {
+		return "secret_unreadable"
+	}
+	return "cannot_start"
+}
+
+func (s *supervisor) stop(ctx context.Context, id int64, r *runner) {
+	if err := r.stop(context.WithoutCancel(ctx)); err != nil {
+		s.log.WarnContext(ctx, "configuration ended", "config", id, "error", err)
+		s.waiting[id] = time.Now().Add(time.Second)
+	}
+	delete(s.running, id)
+	s.setActive(context.WithoutCancel(ctx), id, false)
+	s.log.InfoContext(ctx, "configuration stopped", "config", id)
+}
+
+func (s *supervisor) stopAll(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	var all sync.WaitGroup
+	for id, r := range s.running {
+		all.Go(func() {
+			if err := r.stop(ctx); err != nil {
+				s.log.WarnContext(ctx, "configuration ended", "config", id, "error", err)
+			}
+			s.setActive(ctx, id, false)
+		})
+	}
+	all.Wait()
+}
+
+func (s *supervisor) setActive(ctx context.Context, id int64, active bool) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := s.configurations.SetActive(ctx, id, active); err != nil && !errors.Is(err, conf.ErrNotFound) {
+		s.log.WarnContext(ctx, "active not stored", "config", id, "error", err)
+	}
+}
