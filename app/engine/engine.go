@@ -78,7 +78,7 @@ type Ports struct {
 	Bookings Bookings
 	Assets   Assets
 	Store    Store
-	Log      *slog.Logger
+	Log      *slog.Logger     // names the configuration
 	Now      func() time.Time // nil means the system clock
 }
 
@@ -101,7 +101,7 @@ func New(s Settings, p Ports) *Engine {
 	}
 	e := &Engine{
 		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
-		log: p.Log.With("config", s.Config), now: p.Now,
+		log: p.Log, now: p.Now,
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(), broken: map[string]bool{},
 	}

@@ -311,17 +311,17 @@ func (j *job) releaseRooms(ctx context.Context, o *meeting.Occurrence, op plan.O
 
 func (j *job) askOrganizer(ctx context.Context, o *meeting.Occurrence) error {
 	seen, err := j.readCopy(ctx, j.place(o))
-	if err != nil && classOf(err).Class == NoMailbox {
-		// The organizer's mailbox is not there any more: the rooms' own
-		// calendars are all there is.
-		return j.apply(ctx, nil, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, _ meeting.Moment) []Notice {
-			o.Unreachable()
-			return nil
-		})
-	}
-	if err != nil {
+	if err != nil && classOf(err).Class != NoMailbox {
 		j.report(ctx, "exchange", classOf(err))
 		return err
+	}
+	if err != nil || !seen.Live && o.Copy != meeting.CopyLive {
+		// Not to be read, or not where it was looked for and never seen there:
+		// the rooms' own calendars are all there is.
+		return j.apply(ctx, nil, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+			o.Unreachable(at)
+			return nil
+		})
 	}
 	return j.looked(ctx, o.ID, seen)
 }

@@ -99,8 +99,11 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		return
 	}
 	known := o.Copy == CopyLive
-	changed := known && !o.CopySpan.Equal(c.Span)
-	owing := false
+	moved := known && !o.CopySpan.Equal(c.Span)
+	// What the booking asks for is our own change, even if a crash kept us from
+	// recording that we made it.
+	wanted := o.BookingLive && o.BookingSpan.Equal(c.Span)
+	theirs, owing := moved && !wanted, false
 	for id, room := range rooms {
 		answer, invited := c.Rooms[room.Address]
 		cell := o.CellOf(id)
@@ -109,13 +112,14 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		}
 		cell = o.cell(id)
 		invited = invited || c.Partial && cell.Invited
-		if known && cell.Invited && !invited {
-			changed = true
-		}
-		if changed || invited && !cell.Invited {
+		theirs = theirs || known && cell.Invited && !invited && o.books(room)
+		if moved || invited && !cell.Invited {
 			cell.Answer = NoAnswer
 		}
 		cell.Invited = invited
+		if cell.SeenAt.IsZero() {
+			cell.SeenAt = at.Now
+		}
 		if !invited && !c.Partial && !cell.BaseIn {
 			// It was taken out, or is about to leave: if it shows the occurrence
 			// from now on, somebody put it back.
@@ -125,22 +129,24 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		if answer.Answer != "" && answer.Answer != NoAnswer && fresh {
 			cell.Answer, cell.AnsweredAt = answer.Answer, answer.At
 		}
-		shows := cell.Seen == Booked && cell.SeenSpan.Equal(c.Span)
-		owing = owing || invited && cell.Answer == NoAnswer && !shows
+		shown := cell.Seen == Booked && cell.SeenSpan.Equal(c.Span)
+		owing = owing || invited && cell.Answer != Declined && !shown
 	}
 	o.Copy, o.CopySpan = CopyLive, c.Span
 	switch {
-	case changed && o.AskedBy == Us:
+	case theirs && o.AskedBy == Us:
 		o.AskedBy = Them
 	case o.AskedBy == Nobody && owing && o.BaseLive && !o.Base.Equal(c.Span):
 		o.AskedBy, o.AskedAt = Them, at.Now
+		if wanted {
+			o.AskedBy = Us
+		}
 	}
 }
 
-// Unreachable records that the organizer's copy cannot be read any more.
-func (o *Occurrence) Unreachable() {
-	o.Copy, o.CopySpan = CopyUnknown, Span{}
-	o.AskedBy, o.AskedAt = Nobody, time.Time{}
+// books tells whether the booking covers the room.
+func (o *Occurrence) books(room Room) bool {
+	return o.BookingLive && slices.ContainsFunc(room.Assets, func(a AssetID) bool { return slices.Contains(o.Assets, a) })
 }
 
 func (o *Occurrence) gone(at Moment) {

@@ -18,7 +18,7 @@ import (
 type model struct {
 	*world
 	fail func(format string, args ...any)
-	log  []string // for the report of a failing history
+	log  []line // for the report of a failing history
 
 	tick     meeting.Tick
 	meetings []*meeting.Meeting
@@ -37,6 +37,12 @@ type model struct {
 type intent struct {
 	op  plan.Op
 	ref string
+}
+
+type line struct {
+	at     time.Time
+	format string
+	args   []any
 }
 
 type worker struct{ next func() }
@@ -63,8 +69,21 @@ func newModel(w *world, fail func(string, ...any)) *model {
 }
 
 func (e *model) note(format string, args ...any) {
-	line := e.now.Sub(epoch).String() + " " + fmt.Sprintf(format, args...)
-	e.log = append(e.log, strings.NewReplacer(" +0000 UTC", "", "2026-05-05 ", "", ":00:00", "").Replace(line))
+	e.log = append(e.log, line{e.now, format, args})
+}
+
+// story tells the history so far.
+func (e *model) story() string {
+	out := ""
+	for _, l := range e.log {
+		for i, arg := range l.args {
+			if op, ok := arg.(plan.Op); ok {
+				l.args[i] = brief(op)
+			}
+		}
+		out += "\n" + l.at.Sub(epoch).String() + " " + fmt.Sprintf(l.format, l.args...)
+	}
+	return strings.NewReplacer(" +0000 UTC", "", "2026-05-05 ", "", ":00:00", "").Replace(out)
 }
 
 // crash forgets everything that is not stored.
@@ -262,8 +281,7 @@ func (e *model) begin(m *meeting.Meeting, d *dice) {
 			e.then(m, func() { e.execute(m, op, d) })
 			return
 		}
-		e.note("  meeting %d: %s", m.ID, brief(op))
-		statKinds[string(op.Kind)]++
+		e.note("  meeting %d: %s", m.ID, op)
 		if b := e.booking(m.Occurrence(op.Occurrence).Booking); op.Forgiven && b != nil && b.cancelled {
 			e.fate(b.of).unheard = true
 		}
@@ -304,13 +322,7 @@ func (e *model) recover(m *meeting.Meeting) {
 		e.then(m, func() { e.execute(m, in.op, new(dice)) })
 		return
 	case plan.WriteBookings:
-		var ids []meeting.BookingID
-		for _, b := range e.world.bookings {
-			if b.ref == in.ref {
-				ids = append(ids, b.id)
-			}
-		}
-		if len(ids) > 0 {
+		if ids := e.made(in); ids != nil {
 			e.then(m, func() { e.written(m, in.op, ids) })
 			return
 		}
@@ -319,9 +331,28 @@ func (e *model) recover(m *meeting.Meeting) {
 	e.again(m)
 }
 
+// made finds what an interrupted write has created, nil if nothing. A write is
+// carried out as a whole, so one creation proves the changes beside it.
+func (e *model) made(in *intent) []meeting.BookingID {
+	ids, created := make([]meeting.BookingID, len(in.op.Items)), false
+	for i, it := range in.op.Items {
+		ids[i] = it.Booking
+		for _, b := range e.world.bookings {
+			if it.Booking == 0 && b.ref == in.itemRef(it) {
+				ids[i], created = b.id, true
+			}
+		}
+	}
+	if !created {
+		return nil
+	}
+	return ids
+}
+
+func (in *intent) itemRef(it plan.Item) string { return fmt.Sprintf("%s/%d", in.ref, it.Occurrence) }
+
 func (e *model) execute(m *meeting.Meeting, op plan.Op, d *dice) {
-	e.note("  meeting %d: %s", m.ID, brief(op))
-	statKinds[string(op.Kind)]++
+	e.note("  meeting %d: %s", m.ID, op)
 	o := m.Occurrence(op.Occurrence)
 	var k slotKey
 	if o != nil {
@@ -446,12 +477,11 @@ func (e *model) write(m *meeting.Meeting, op plan.Op, d *dice) {
 		b := e.booking(it.Booking)
 		if b == nil {
 			b = e.book(m.Group, it.Span, it.Assets, d)
-			b.of = slotKey{m.UID, m.Occurrence(it.Occurrence).Key}
+			b.of, b.ref = slotKey{m.UID, m.Occurrence(it.Occurrence).Key}, e.intents[m.ID].itemRef(it)
 		} else {
 			b.span, b.assets = it.Span, it.Assets
 			e.push(b, d)
 		}
-		b.ref = e.intents[m.ID].ref
 		ids = append(ids, b.id)
 	}
 	e.then(m, func() { e.written(m, op, ids) })

@@ -146,6 +146,8 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 	if newest != nil {
 		e.live, e.span = true, newest.SeenSpan
 	}
+	var joining time.Time
+	lost := false
 	for _, c := range o.Cells {
 		if !p.active(c.Room) {
 			continue
@@ -160,12 +162,26 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 			// This room has not processed a move yet, or never will.
 			p.doubt(e, newest.SeenAt)
 		case !c.BaseIn && !k.rooms[c.Room]:
+			if (c.Seen == meeting.Pending || o.Copy == meeting.CopyLive && c.Invited && c.Answer != meeting.Declined) &&
+				c.SeenAt.After(joining) {
+				joining = c.SeenAt
+			}
 		case c.Seen == meeting.Pending:
 			p.doubt(e, c.SeenAt)
 		default:
+			lost = lost || o.CopyCheckedAt.Before(c.SeenAt)
 			p.vanished(o, c, e)
 		}
 	}
+	if len(e.in) > 0 {
+		return
+	}
+	if !joining.IsZero() {
+		p.doubt(e, joining) // the last room went and another is about to come
+	}
+	// Where one mailbox tells whether the meeting was cancelled or only changes
+	// its room, it is worth asking.
+	e.ask = e.ask || lost && o.Copy == meeting.CopyUnknown && o.Key == "" && p.Meeting.Organizer != ""
 }
 
 // uninvited: the room shows the occurrence, but the organizer's copy, where we

@@ -77,6 +77,7 @@ type Entry struct {
 	Subject   string    `json:"subject"`
 	Start     time.Time `json:"start"`
 	End       time.Time `json:"end"`
+	Original  time.Time `json:"original"` // original start, for occurrences of a series
 	Organizer string    `json:"organizer"`
 	Type      string    `json:"type"`
 	Response  string    `json:"response"`
@@ -102,6 +103,7 @@ type Asset struct {
 	GAI     string `json:"globalAssetIdentifier"`
 	Name    string `json:"name"`
 	Type    string `json:"assetType"`
+	Gone    bool   `json:"archived"`
 	Data    []struct {
 		Subtype string         `json:"subtype"`
 		Data    map[string]any `json:"data"`
@@ -127,6 +129,27 @@ type Notification struct {
 func (c *Control) Notifications(ctx context.Context) ([]Notification, error) {
 	var out []Notification
 	err := call(ctx, http.MethodGet, c.base+"/notifications", nil, &out, nil)
+	return out, err
+}
+
+// Room is a room of a list with how it answers: accept, tentative, decline or
+// none.
+type Room struct {
+	Address  string `json:"room"`
+	Automate string `json:"automate"`
+}
+
+// Rooms returns the rooms by their lists.
+func (c *Control) Rooms(ctx context.Context) (map[string][]Room, error) {
+	var lists []struct {
+		Address string `json:"address"`
+		Rooms   []Room `json:"rooms"`
+	}
+	err := call(ctx, http.MethodGet, c.base+"/rooms", nil, &lists, nil)
+	out := map[string][]Room{}
+	for _, list := range lists {
+		out[list.Address] = list.Rooms
+	}
 	return out, err
 }
 

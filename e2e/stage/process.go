@@ -31,7 +31,9 @@ func startProcess(binary string, args, env []string, log string) (*process, erro
 	}
 	cmd := exec.Command(binary, args...) //nolint:gosec,noctx // a program of this repository, stopped by signals
 	cmd.Env, cmd.Stderr = env, file
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// In a group of its own it does not hear the Ctrl-C that is meant for us: we
+	// stop it in our order.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
