@@ -166,7 +166,7 @@ func (s *Stage) Configuration() map[string]any {
 		"clientId": "client", "clientSecret": "secret", "tenantId": "11111111-2222-3333-4444-555555555555",
 		"ewsURL": s.Addresses["EXCHANGE_HTTPS"], "authorityURL": s.Addresses["ENTRA"],
 		"serviceUserUPN": "eliona@example.com", "roomListUPN": "first.floor@example.com",
-		"bookingAppURL": s.Addresses["BOOKING"], "refreshInterval": 2, "requestTimeout": 20,
+		"bookingAppURL": s.Addresses["BOOKING"], "refreshInterval": 1, "requestTimeout": 20,
 		"projectIDs": []string{"10"},
 	}
 }

@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ews/e2e/stage"
+)
+
+// TestTwentyBookingsAtOnce is P48: bookings do not wait for each other's rooms.
+func TestTwentyBookingsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "1s"}}, nil)
+	first := time.Now()
+	for i := range 20 {
+		room := fmt.Sprintf("room-%d@example.com", i%5+1)
+		w.act(stage.Action{Person: alice, Where: "eliona", Action: "book", Rooms: []string{room}}.At(w.at(6+i/5), 50*time.Minute))
+	}
+	require.Less(t, time.Since(first), time.Second, "the bookings are made within one second")
+	w.until("20 meetings are in Outlook", func() bool { return len(w.meetings(alice)) >= 20 })
+	took := time.Since(first)
+	t.Logf("20 bookings are meetings after %v", took)
+	require.Less(t, took, 5*time.Second)
+	w.until("all rooms accept", func() bool { return accepted(w.meetings(alice)) == 20 })
+	w.always(2*time.Second, "none is doubled or lost", func() bool {
+		return len(w.meetings(alice)) == 20 && len(w.live()) == 20
+	})
+}
+
+func accepted(entries []stage.Entry) int {
+	n := 0
+	for _, e := range entries {
+		for _, r := range e.Rooms {
+			if r.Response == "Accept" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// TestKillAtAnyMoment is P56 and P44: the app is killed again and again while
+// people book on both sides. Nothing is lost, nothing is doubled.
+func TestKillAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	dice := rand.New(rand.NewPCG(seed, 0))
+	w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms", "-latency", "30ms"}}, nil)
+	const rounds = 8
+	for round := range rounds {
+		start := w.at(6 + round)
+		w.act(stage.Action{Person: alice, Where: "eliona", Action: "book", Rooms: []string{room1}}.At(start, 50*time.Minute))
+		made := w.act(stage.Action{
+			Person: bob, Where: "outlook", Action: "book", Subject: "Round", Rooms: []string{room2},
+		}.At(start, 50*time.Minute))
+		require.NoError(t, stage.Until(t.Context(), time.Minute, "", afterDelay(dice.IntN(1500))))
+		require.NoError(t, w.KillApp())
+		if round%2 == 1 {
+			w.act(stage.Action{Person: bob, Where: "outlook", Action: "cancel", UID: made.UID})
+		}
+		require.NoError(t, w.StartApp(t.Context()))
+	}
+	w.until("both sides agree", func() bool {
+		return len(w.meetings(alice)) == rounds && accepted(w.meetings(alice)) == rounds &&
+			len(w.meetings(bob)) == rounds/2 && len(w.live()) == rounds+rounds/2
+	})
+	w.always(4*time.Second, "and stay so", func() bool {
+		return len(w.meetings(alice)) == rounds && len(w.live()) == rounds+rounds/2
+	})
+	byStart := map[string]int{}
+	for _, b := range w.live() {
+		byStart[fmt.Sprint(b.Start, b.AssetIDs)]++
+	}
+	for slot, n := range byStart {
+		require.Equal(t, 1, n, slot)
+	}
+}
+
+// afterDelay says yes once some milliseconds have passed.
+func afterDelay(ms int) func() (bool, error) {
+	at := time.Now().Add(time.Duration(ms) * time.Millisecond)
+	return func() (bool, error) { return !time.Now().Before(at), nil }
+}
