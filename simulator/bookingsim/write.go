@@ -1,0 +1,164 @@
+package bookingsim
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"ews/simulator/control/front"
+)
+
+// intent is what one occurrence shall become. With bookingID 0 it is created.
+type intent struct {
+	bookingID int32
+	assets    []int32
+	organizer string
+	start     time.Time
+	end       time.Time
+	cancel    bool
+	reason    string
+}
+
+// group is the outcome of a write: the bookings in the order of the intents.
+type group struct {
+	id       int32
+	created  bool
+	bookings []booking
+}
+
+// write applies all intents or none, records them, and pushes the changes.
+// Without a group id, known bookings are changed inside their own group and
+// new ones join it; if there are only new ones, a group is created.
+func (s *Server) write(groupID int32, intents []intent, reference string) (group, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	groupID, err := s.targetLocked(groupID, intents)
+	if err != nil {
+		return group{}, err
+	}
+	if err := s.checkLocked(intents); err != nil {
+		return group{}, err
+	}
+
+	outcome := group{id: groupID}
+	if groupID == 0 {
+		outcome.id, outcome.created = s.nextGroup, true
+		s.groups[outcome.id] = nil
+		s.nextGroup++
+	}
+	concerned := map[int32]bool{}
+	var changed []int32
+	for _, i := range intents {
+		b, assets := s.applyLocked(outcome.id, i, reference)
+		if len(assets) > 0 {
+			changed = append(changed, b.id)
+		}
+		for _, asset := range assets {
+			concerned[asset] = true
+		}
+		outcome.bookings = append(outcome.bookings, *b)
+	}
+	s.pushLocked(outcome.id, changed, slices.Sorted(maps.Keys(concerned)), reference)
+	return outcome, nil
+}
+
+// targetLocked finds the group that the intents belong to; 0 if it is new.
+func (s *Server) targetLocked(groupID int32, intents []intent) (int32, error) {
+	if _, ok := s.groups[groupID]; groupID != 0 && !ok {
+		return 0, front.Refuse(http.StatusNotFound, "group %d not found", groupID)
+	}
+	seen := map[int32]bool{}
+	for _, i := range intents {
+		if i.bookingID == 0 {
+			continue
+		}
+		b := s.bookings[i.bookingID]
+		if b == nil || groupID != 0 && b.group != groupID {
+			return 0, front.Refuse(http.StatusNotFound, "booking %d not found", i.bookingID)
+		}
+		if b.cancelled && !i.cancel && s.switches.UpdateCancelled == UpdateRefused {
+			return 0, front.Refuse(http.StatusNotFound, "booking %d is cancelled", i.bookingID)
+		}
+		if seen[i.bookingID] {
+			return 0, front.Refuse(http.StatusUnprocessableEntity, "booking %d occurs twice", i.bookingID)
+		}
+		seen[i.bookingID] = true
+		groupID = b.group
+	}
+	return groupID, nil
+}
+
+// checkLocked refuses overlaps, if that is the policy: with bookings that are
+// not part of the request, and within the request.
+func (s *Server) checkLocked(intents []intent) error {
+	status := http.StatusConflict
+	switch s.switches.OverlapPolicy {
+	case OverlapAccept:
+		return nil
+	case Overlap422:
+		status = http.StatusUnprocessableEntity
+	}
+	others := maps.Clone(s.bookings)
+	for _, i := range intents {
+		delete(others, i.bookingID)
+	}
+	taken := slices.Collect(maps.Values(others))
+	for _, i := range intents {
+		if i.cancel {
+			continue
+		}
+		if slices.ContainsFunc(taken, func(b *booking) bool { return b.overlaps(i.assets, i.start, i.end) }) {
+			return front.Refuse(status, "an asset is already booked in this time range")
+		}
+		taken = append(taken, &booking{assets: i.assets, start: i.start, end: i.end})
+	}
+	return nil
+}
+
+// applyLocked carries out one intent and returns the assets concerned, those
+// booked before and those booked now; none if nothing changed.
+func (s *Server) applyLocked(groupID int32, i intent, reference string) (*booking, []int32) {
+	now := s.opts.Now().UTC()
+	b := s.bookings[i.bookingID]
+	action := actionUpdated
+	switch {
+	case b == nil:
+		b = &booking{id: s.nextBooking, group: groupID, reference: reference, created: now}
+		s.nextBooking++
+		s.bookings[b.id] = b
+		s.groups[groupID] = append(s.groups[groupID], b.id)
+		action = actionCreated
+	case i.cancel && b.cancelled, !i.cancel && b.same(i):
+		action = actionUnchanged
+	case i.cancel:
+		action = actionCancelled
+	}
+	concerned := b.assets
+	switch action {
+	case actionCancelled:
+		b.cancelled, b.reason = true, i.reason
+	case actionCreated, actionUpdated:
+		b.assets, b.organizer, b.start, b.end = slices.Clone(i.assets), i.organizer, i.start, i.end
+		b.cancelled, b.reason = false, ""
+		concerned = slices.Concat(concerned, b.assets)
+	case actionUnchanged:
+		concerned = nil
+	}
+	b.record(now, action, reference, i.reason)
+	return b, concerned
+}
+
+// cancel cancels one booking and lets its organizer know when the reason
+// calls for it.
+func (s *Server) cancel(id int32, reference, reason string) error {
+	outcome, err := s.write(0, []intent{{bookingID: id, cancel: true, reason: reason}}, reference)
+	if err != nil {
+		return err
+	}
+	b := outcome.bookings[0]
+	if b.history[len(b.history)-1].Action == actionCancelled {
+		s.noteCancellation(b, reason)
+	}
+	return nil
+}

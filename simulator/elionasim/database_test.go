@@ -1,0 +1,90 @@
+package elionasim_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ews/simulator/elionasim"
+)
+
+// emptyDatabase creates a database for one test on the server that
+// TEST_DATABASE_URL names, and returns its connection string.
+func emptyDatabase(t *testing.T) string {
+	t.Helper()
+	server := os.Getenv("TEST_DATABASE_URL")
+	if server == "" {
+		t.Skip("TEST_DATABASE_URL is not set")
+	}
+	conn, err := pgx.Connect(t.Context(), server)
+	require.NoError(t, err)
+	name := "elionasim_" + uuid.NewString()
+	_, err = conn.Exec(t.Context(), fmt.Sprintf("create database %q", name))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+	t.Cleanup(func() {
+		// The context of the test has ended when a cleanup runs.
+		ctx := context.WithoutCancel(t.Context())
+		conn, err := pgx.Connect(ctx, server)
+		if assert.NoError(t, err) {
+			_, err = conn.Exec(ctx, fmt.Sprintf("drop database %q with (force)", name))
+			assert.NoError(t, err)
+			assert.NoError(t, conn.Close(ctx))
+		}
+	})
+	location, err := url.Parse(server)
+	require.NoError(t, err)
+	location.Path = "/" + name
+	return location.String()
+}
+
+func TestRegistrationInDatabase(t *testing.T) {
+	database := emptyDatabase(t)
+	checkRegistration(t, startWith(t, elionasim.Options{Database: database}))
+
+	conn, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	var initialized bool
+	require.NoError(t, conn.QueryRow(t.Context(),
+		`select initialized_at is not null from public.eliona_app where app_name = 'ews'`).Scan(&initialized))
+	assert.True(t, initialized)
+
+	// What an app and its installer do with the database directly.
+	for _, statement := range []string{
+		`create schema ews; create table ews.thing (id int)`,
+		`create role reader_of_things`,
+		`select fixprivilege('ews', 'reader_of_things')`,
+		`select fixprivilege('no-such-schema', 'reader_of_things')`,
+		`update public.eliona_store set metadata = '{"name":"ews"}', icon = 'data:'`,
+		`update public.eliona_app set initialized_at = null where app_name = 'ews'`,
+	} {
+		_, err := conn.Exec(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	var granted bool
+	require.NoError(t, conn.QueryRow(t.Context(),
+		`select has_table_privilege('reader_of_things', 'ews.thing', 'insert')`).Scan(&granted))
+	assert.True(t, granted)
+	for _, statement := range []string{`drop owned by reader_of_things`, `drop role reader_of_things`} {
+		_, err := conn.Exec(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+
+	// A second simulator finds everything in place and sees the reset.
+	again := startWith(t, elionasim.Options{Database: database})
+	assert.JSONEq(t, `{"name":"ews","active":true,"registered":false,"version":"v0.0.0","metadata":{"name":"ews"}}`,
+		again.expect(200, "GET", "/apps/ews", ""))
+}
+
+func TestUnreachableDatabase(t *testing.T) {
+	_, err := elionasim.New(t.Context(), elionasim.Options{Database: "postgres://nobody@127.0.0.1:1/none?connect_timeout=2"})
+	assert.ErrorContains(t, err, "registration database")
+}
