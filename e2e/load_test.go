@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,20 +67,34 @@ func TestKillAtAnyMoment(t *testing.T) {
 		}
 		require.NoError(t, w.StartApp(t.Context()))
 	}
-	w.until("both sides agree", func() bool {
+	agree := func() bool {
 		return len(w.meetings(alice)) == rounds && accepted(w.meetings(alice)) == rounds &&
-			len(w.meetings(bob)) == rounds/2 && len(w.live()) == rounds+rounds/2
-	})
-	w.always(4*time.Second, "and stay so", func() bool {
-		return len(w.meetings(alice)) == rounds && len(w.live()) == rounds+rounds/2
-	})
-	byStart := map[string]int{}
+			maps.Equal(w.slotsOf(w.meetings(room1)), w.slots(room1)) &&
+			maps.Equal(w.slotsOf(w.meetings(room2)), w.slots(room2)) &&
+			len(w.slots(room1)) == rounds && len(w.slots(room2)) == rounds/2
+	}
+	w.settles(4*time.Second, "both sides agree", agree)
+}
+
+// slots counts the live bookings of a room by their start.
+func (w *world) slots(room string) map[time.Time]int {
+	w.t.Helper()
+	slots := map[time.Time]int{}
 	for _, b := range w.live() {
-		byStart[fmt.Sprint(b.Start, b.AssetIDs)]++
+		if slices.Contains(b.AssetIDs, w.asset(room)) {
+			slots[b.Start.UTC()]++
+		}
 	}
-	for slot, n := range byStart {
-		require.Equal(t, 1, n, slot)
+	return slots
+}
+
+// slotsOf counts calendar entries by their start.
+func (w *world) slotsOf(entries []stage.Entry) map[time.Time]int {
+	slots := map[time.Time]int{}
+	for _, e := range entries {
+		slots[e.Start.UTC()]++
 	}
+	return slots
 }
 
 // afterDelay says yes once some milliseconds have passed.

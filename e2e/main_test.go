@@ -59,7 +59,21 @@ func newWorld(t *testing.T, o stage.Options, change func(configuration map[strin
 	return w
 }
 
+// show prints what helps to understand a failure: both sides and the log.
 func (w *world) show() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if bookings, err := w.Control.Bookings(ctx); err == nil {
+		for _, b := range bookings {
+			w.t.Logf("booking %+v", b)
+		}
+	}
+	for _, mailbox := range []string{alice, bob, "eliona@example.com", room1, room2} {
+		entries, err := w.Control.Calendar(ctx, mailbox)
+		for _, e := range entries {
+			w.t.Logf("%s: %+v %v", mailbox, e, err)
+		}
+	}
 	raw, err := os.ReadFile(w.AppLog())
 	if err != nil {
 		w.t.Log(err)
@@ -87,6 +101,20 @@ func (w *world) always(d time.Duration, what string, yes func() bool) {
 		return false, nil
 	})
 	require.ErrorContains(w.t, err, "did not happen within", "%s", what)
+}
+
+// settles waits until something has been true for a while without a break. What
+// was read of a calendar just before somebody changed it may be acted on, and
+// put right by the next look.
+func (w *world) settles(d time.Duration, what string, yes func() bool) {
+	w.t.Helper()
+	since := time.Now()
+	w.until(what+" for "+d.String(), func() bool {
+		if !yes() {
+			since = time.Now()
+		}
+		return time.Since(since) >= d
+	})
 }
 
 func (w *world) at(hour int) time.Time { return w.day.Add(time.Duration(hour) * time.Hour) }

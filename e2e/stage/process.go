@@ -29,7 +29,7 @@ func startProcess(binary string, args, env []string, log string) (*process, erro
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
-	cmd := exec.Command(binary, args...) //nolint:gosec,noctx // a program of this repository, stopped by signals
+	cmd := exec.Command(binary, args...) //nolint:noctx // stopped by signals
 	cmd.Env, cmd.Stderr = env, file
 	// In a group of its own it does not hear the Ctrl-C that is meant for us: we
 	// stop it in our order.
@@ -128,7 +128,7 @@ type builds struct {
 	made map[string]string
 }
 
-var built = &builds{made: map[string]string{}} //nolint:gochecknoglobals // programs are built once per process
+var built = &builds{made: map[string]string{}} // programs are built once per process
 
 // build builds a program of the repository, once.
 func build(ctx context.Context, root, target, name string) (string, error) {
@@ -142,7 +142,7 @@ func build(ctx context.Context, root, target, name string) (string, error) {
 		return path, nil
 	}
 	path := filepath.Join(built.dir, name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, target) //nolint:gosec // a target of this repository
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, target)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", target, err, out)
