@@ -157,7 +157,7 @@ func explain(err error) string {
 	if wrong.Field != "" {
 		where = "has a rule whose " + wrong.Field + " "
 	}
-	switch wrong.Type.Kind() { //nolint:exhaustive // the kinds a configuration is made of
+	switch wrong.Type.Kind() { // the kinds a configuration is made of
 	case reflect.String:
 		return where + "must be a text, not " + wrong.Value
 	case reflect.Bool:

@@ -109,7 +109,7 @@ func present(c conf.Configuration) apiserver.Configuration {
 		OauthScope:      &c.OAuthScope,
 		CaCertificates:  &c.CACertificates,
 		AllowPlainHTTP:  &c.AllowPlainHTTP,
-		HorizonDays:     new(int32(c.HorizonDays)), //nolint:gosec // an integer column
+		HorizonDays:     new(int32(c.HorizonDays)), // an integer column
 		AnswerTimeout:   seconds(c.AnswerTimeout),
 		BookingSubject:  &c.BookingSubject,
 		NotifyUsers:     &c.NotifyUsers,
@@ -134,4 +134,4 @@ func presentFilter(groups [][]conf.FilterRule) *apiserver.AssetFilter {
 	return &shown
 }
 
-func seconds(d time.Duration) *int32 { return new(int32(d / time.Second)) } //nolint:gosec // an integer column
+func seconds(d time.Duration) *int32 { return new(int32(d / time.Second)) } // an integer column

@@ -39,7 +39,7 @@ func Run(ctx context.Context, o Options) error {
 	defer client.CloseIdleConnections()
 	if err := register(ctx, client, o); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped while waiting
+			return nil // stopped while waiting
 		}
 		return err
 	}
@@ -128,7 +128,7 @@ func prepare(ctx context.Context, configurations *conf.Repository, log *slog.Log
 			}
 			log.WarnContext(ctx, "configurations not prepared, trying again", "error", err)
 			if !sleep(ctx, wait) {
-				return nil //nolint:nilerr // stopped while waiting
+				return nil // stopped while waiting
 			}
 		}
 	}

@@ -121,8 +121,7 @@ func (s *supervisor) start(ctx context.Context, c conf.Configuration) {
 
 // codeOfStart names for people why a configuration cannot even begin.
 func codeOfStart(err error) string {
-	var secret *conf.SecretError
-	if errors.As(err, &secret) {
+	if _, ok := errors.AsType[*conf.SecretError](err); ok {
 		return "secret_unreadable"
 	}
 	return "cannot_start"

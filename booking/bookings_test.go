@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -14,15 +13,15 @@ func TestU12CancellingWhatIsGoneSucceeds(t *testing.T) {
 	require.NoError(t, a.client(t).Cancel(t.Context(), 201, ReasonConflict))
 	calls := a.seen()
 	require.Len(t, calls, 1)
-	assert.Equal(t, call{http.MethodDelete, "/v1/bookings/201", "clientReference=ews-app&reason=conflict", ""}, calls[0])
+	require.Equal(t, call{http.MethodDelete, "/v1/bookings/201", "clientReference=ews-app&reason=conflict", ""}, calls[0])
 }
 
 func TestU12ARoutersNotFoundIsNotABookingThatIsGone(t *testing.T) {
 	a := newApp(t, func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) })
 	client := a.client(t)
-	assert.Equal(t, Transient, asError(t, client.Cancel(t.Context(), 201, ReasonCancelled)).Class)
+	require.Equal(t, Transient, asError(t, client.Cancel(t.Context(), 201, ReasonCancelled)).Class)
 	_, _, err := client.Get(t.Context(), 201)
-	assert.Equal(t, Transient, asError(t, err).Class)
+	require.Equal(t, Transient, asError(t, err).Class)
 }
 
 func TestU13AnySuccessCancels(t *testing.T) {
@@ -32,7 +31,7 @@ func TestU13AnySuccessCancels(t *testing.T) {
 	}
 	a := newApp(t, says(200, ""))
 	require.Error(t, a.client(t).Cancel(t.Context(), 0, ReasonCancelled))
-	assert.Empty(t, a.seen())
+	require.Empty(t, a.seen())
 }
 
 func TestU14SiblingsCanBeReadAfterACancellation(t *testing.T) {
@@ -47,21 +46,21 @@ func TestU14SiblingsCanBeReadAfterACancellation(t *testing.T) {
 	require.NoError(t, client.Cancel(t.Context(), 201, ReasonCancelled))
 	_, found, err := client.Get(t.Context(), 202)
 	require.NoError(t, err)
-	assert.False(t, found)
+	require.False(t, found)
 }
 
 func TestU15BothAnswersForACancelledBooking(t *testing.T) {
 	gone := newApp(t, says(http.StatusNotFound, `"not found"`))
 	_, found, err := gone.client(t).Get(t.Context(), 201)
 	require.NoError(t, err)
-	assert.False(t, found)
+	require.False(t, found)
 
 	flagged := newApp(t, says(http.StatusOK, `{"id":201,"groupID":17,"cancelled":true}`))
 	booking, found, err := flagged.client(t).Get(t.Context(), 201)
 	require.NoError(t, err)
-	assert.True(t, found)
-	assert.True(t, booking.Cancelled)
-	assert.Equal(t, GroupID(17), booking.Group)
+	require.True(t, found)
+	require.True(t, booking.Cancelled)
+	require.Equal(t, GroupID(17), booking.Group)
 }
 
 func TestU03U27BookingsAreReadInAnySpelling(t *testing.T) {
@@ -69,8 +68,8 @@ func TestU03U27BookingsAreReadInAnySpelling(t *testing.T) {
 		"Start":"2025-03-03T10:00:00.5+01:00","end":"2025-03-03T10:00:00Z","organizerName":"Ann","new":{"x":[1]}}`))
 	booking, found, err := a.client(t).Get(t.Context(), 201)
 	require.NoError(t, err)
-	assert.True(t, found)
-	assert.Equal(t, Booking{
+	require.True(t, found)
+	require.Equal(t, Booking{
 		ID: 201, Assets: []AssetID{502, 503}, Organizer: "ann@corp.test",
 		Start: at("2025-03-03T09:00:00Z").Add(500 * time.Millisecond).UTC(), End: at("2025-03-03T10:00:00Z").UTC(),
 	}, booking)
@@ -80,7 +79,7 @@ func TestGetRefusesNonsense(t *testing.T) {
 	for _, body := range []string{``, `null`, `"text"`, `[]`, `{"id":"x"}`, `{"id":999}`, `{"id":201,"start":7}`, `{"id":201,"start":"noon"}`} {
 		a := newApp(t, says(http.StatusOK, body))
 		_, _, err := a.client(t).Get(t.Context(), 201)
-		assert.Equal(t, Transient, asError(t, err).Class, body)
+		require.Equal(t, Transient, asError(t, err).Class, body)
 	}
 }
 
@@ -89,8 +88,8 @@ func TestU06ANullListIsEmpty(t *testing.T) {
 		a := newApp(t, says(http.StatusOK, body))
 		bookings, err := a.client(t).List(t.Context(), 502, at("2025-03-03T00:00:00+01:00"), at("2025-03-04T00:00:00Z"))
 		require.NoError(t, err)
-		assert.Empty(t, bookings)
-		assert.Equal(t, "assetId=502&end=2025-03-04T00%3A00%3A00Z&start=2025-03-02T23%3A00%3A00Z", a.seen()[0].Query)
+		require.Empty(t, bookings)
+		require.Equal(t, "assetId=502&end=2025-03-04T00%3A00%3A00Z&start=2025-03-02T23%3A00%3A00Z", a.seen()[0].Query)
 	}
 }
 
@@ -99,14 +98,14 @@ func TestU28BookingsInThePastAreListed(t *testing.T) {
 	bookings, err := a.client(t).List(t.Context(), 502, at("2001-01-01T00:00:00Z"), at("2001-01-02T00:00:00Z"))
 	require.NoError(t, err)
 	require.Len(t, bookings, 1)
-	assert.Empty(t, bookings[0].Organizer, "an ad-hoc booking has none")
+	require.Empty(t, bookings[0].Organizer, "an ad-hoc booking has none")
 }
 
 func TestAPartialListIsAnError(t *testing.T) {
 	for _, body := range []string{``, `{}`, `"text"`, `[{"id":1},`, `[{"id":1},{"id":"x"}]`, `[{"assetIds":[1]}]`} {
 		a := newApp(t, says(http.StatusOK, body))
 		_, err := a.client(t).List(t.Context(), 502, at("2025-03-03T00:00:00Z"), at("2025-03-04T00:00:00Z"))
-		assert.Equal(t, Transient, asError(t, err).Class, body)
+		require.Equal(t, Transient, asError(t, err).Class, body)
 	}
 }
 
@@ -119,7 +118,7 @@ func FuzzDecodeGroup(f *testing.F) {
 			return
 		}
 		for _, booking := range group.Bookings {
-			assert.NotNil(t, booking.Assets)
+			require.NotNil(t, booking.Assets)
 		}
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -17,11 +16,11 @@ func TestU10OverlapsAreRefusedNotRetried(t *testing.T) {
 		a := newApp(t, says(status, `"asset 502 is taken by bob@corp.test"`))
 		_, err := a.client(t).UpsertGroup(t.Context(), series(week(1)...))
 		failure := asError(t, err)
-		assert.Equal(t, Refused, failure.Class)
-		assert.Equal(t, status, failure.Status)
-		assert.False(t, failure.Ambiguous)
-		assert.NotContains(t, err.Error(), "bob")
-		assert.Len(t, a.seen(), 1)
+		require.Equal(t, Refused, failure.Class)
+		require.Equal(t, status, failure.Status)
+		require.False(t, failure.Ambiguous)
+		require.NotContains(t, err.Error(), "bob")
+		require.Len(t, a.seen(), 1)
 	}
 }
 
@@ -39,9 +38,9 @@ func TestU11AnUnknownGroupIsNotFound(t *testing.T) {
 	a := newApp(t, modern)
 	_, err := a.client(t).UpsertGroup(t.Context(), GroupRequest{Group: 17, Organizer: "a@b.test", Occurrences: week(1)})
 	failure := asError(t, err)
-	assert.Equal(t, NotFound, failure.Class)
-	assert.Equal(t, "group not found", failure.Message)
-	assert.False(t, failure.Ambiguous)
+	require.Equal(t, NotFound, failure.Class)
+	require.Equal(t, "group not found", failure.Message)
+	require.False(t, failure.Ambiguous)
 }
 
 func TestU26AnAppWithoutGroupsIsTooOld(t *testing.T) {
@@ -57,8 +56,8 @@ func TestU26AnAppWithoutGroupsIsTooOld(t *testing.T) {
 			})
 			_, err := a.client(t).UpsertGroup(t.Context(), series(week(1)...))
 			failure := asError(t, err)
-			assert.Equal(t, TooOld, failure.Class)
-			assert.Contains(t, err.Error(), "too old")
+			require.Equal(t, TooOld, failure.Class)
+			require.Contains(t, err.Error(), "too old")
 		}
 	}
 }
@@ -66,7 +65,7 @@ func TestU26AnAppWithoutGroupsIsTooOld(t *testing.T) {
 func TestU26AnAddressThatLeadsElsewhereIsNotTooOld(t *testing.T) {
 	a := newApp(t, says(http.StatusNotFound, ""))
 	_, err := a.client(t).UpsertGroup(t.Context(), series(week(1)...))
-	assert.Equal(t, Transient, asError(t, err).Class)
+	require.Equal(t, Transient, asError(t, err).Class)
 }
 
 func TestU26AProbeThatFailsDecidesNothing(t *testing.T) {
@@ -80,8 +79,8 @@ func TestU26AProbeThatFailsDecidesNothing(t *testing.T) {
 	})
 	_, err := a.client(t).UpsertGroup(t.Context(), series(week(1)...))
 	failure := asError(t, err)
-	assert.Equal(t, Transient, failure.Class)
-	assert.False(t, failure.Ambiguous, "the write itself was refused")
+	require.Equal(t, Transient, failure.Class)
+	require.False(t, failure.Ambiguous, "the write itself was refused")
 }
 
 func TestU24AnAppThatIsDownIsTransient(t *testing.T) {
@@ -90,27 +89,31 @@ func TestU24AnAppThatIsDownIsTransient(t *testing.T) {
 	a.Close()
 	_, err := client.UpsertGroup(t.Context(), series(week(1)...))
 	failure := asError(t, err)
-	assert.Equal(t, Transient, failure.Class)
-	assert.False(t, failure.Ambiguous, "nothing was sent")
-	assert.NotContains(t, err.Error(), a.URL)
-	assert.Equal(t, Transient, asError(t, client.Cancel(t.Context(), 1, ReasonCancelled)).Class)
+	require.Equal(t, Transient, failure.Class)
+	require.False(t, failure.Ambiguous, "nothing was sent")
+	require.NotContains(t, err.Error(), a.URL)
+	require.Equal(t, Transient, asError(t, client.Cancel(t.Context(), 1, ReasonCancelled)).Class)
 }
 
 func TestALostAnswerIsAmbiguous(t *testing.T) {
 	a := newApp(t, func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
-		if assert.NoError(t, err) {
-			assert.NoError(t, conn.(*net.TCPConn).SetLinger(0))
-			_ = conn.Close()
+		if err != nil {
+			t.Errorf("taking the connection over: %v", err)
+			return
 		}
+		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+			t.Errorf("preparing a reset: %v", err)
+		}
+		_ = conn.Close()
 	})
 	client := a.client(t)
 	_, err := client.UpsertGroup(t.Context(), series(week(1)...))
-	assert.True(t, asError(t, err).Ambiguous)
+	require.True(t, asError(t, err).Ambiguous)
 	_, _, err = client.Get(t.Context(), 1)
 	failure := asError(t, err)
-	assert.Equal(t, Transient, failure.Class)
-	assert.False(t, failure.Ambiguous, "reading changes nothing")
+	require.Equal(t, Transient, failure.Class)
+	require.False(t, failure.Ambiguous, "reading changes nothing")
 }
 
 func TestATimeoutIsTransientAndAmbiguous(t *testing.T) {
@@ -120,8 +123,8 @@ func TestATimeoutIsTransientAndAmbiguous(t *testing.T) {
 	client := newClient(t, Options{BaseURL: a.URL, Timeout: 20 * time.Millisecond})
 	_, err := client.UpsertGroup(t.Context(), series(week(1)...))
 	failure := asError(t, err)
-	assert.Equal(t, Transient, failure.Class)
-	assert.True(t, failure.Ambiguous)
+	require.Equal(t, Transient, failure.Class)
+	require.True(t, failure.Ambiguous)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
@@ -137,9 +140,9 @@ func TestStatusesMapToClasses(t *testing.T) {
 		a := newApp(t, says(status, `"text"`))
 		_, err := a.client(t).UpsertGroup(t.Context(), series(week(1)...))
 		failure := asError(t, err)
-		assert.Equal(t, want.class, failure.Class, status)
-		assert.Equal(t, want.ambiguous, failure.Ambiguous, status)
-		assert.Equal(t, status, failure.Status)
+		require.Equal(t, want.class, failure.Class, status)
+		require.Equal(t, want.ambiguous, failure.Ambiguous, status)
+		require.Equal(t, status, failure.Status)
 	}
 }
 
@@ -153,25 +156,25 @@ func TestRetryAfter(t *testing.T) {
 		"Mon, 03 Mar 2025 09:01:00 GMT": time.Minute,
 		"Mon, 03 Mar 2025 08:00:00 GMT": 0,
 	} {
-		assert.Equal(t, want, retryAfter(header, now), header)
+		require.Equal(t, want, retryAfter(header, now), header)
 	}
 }
 
 func TestMessagesNameNoPerson(t *testing.T) {
-	assert.Equal(t, "user <address> is unknown", cleanMessage("user\n ann@corp.test is\tunknown "))
-	assert.LessOrEqual(t, len([]rune(cleanMessage(string(make([]rune, 50))+"ab"+string([]rune{'é'})))), maxMessage)
+	require.Equal(t, "user <address> is unknown", cleanMessage("user\n ann@corp.test is\tunknown "))
+	require.LessOrEqual(t, len([]rune(cleanMessage(string(make([]rune, 50))+"ab"+string([]rune{'é'})))), maxMessage)
 	long := make([]byte, 5000)
 	for i := range long {
 		long[i] = 'x'
 	}
-	assert.Len(t, []rune(cleanMessage(string(long))), maxMessage+1)
+	require.Len(t, []rune(cleanMessage(string(long))), maxMessage+1)
 }
 
 func TestNewChecksTheAddress(t *testing.T) {
 	for _, bad := range []string{"", "booking", "ftp://booking/v1", "http://", "http:///v1", "http://user:secret@%zz", "http://b/v1?x=1"} {
 		_, err := New(Options{BaseURL: bad})
 		require.Error(t, err, bad)
-		assert.NotContains(t, err.Error(), "secret")
+		require.NotContains(t, err.Error(), "secret")
 	}
 	for _, good := range []string{"http://booking:3000/v1", "https://booking/v1/", " http://127.0.0.1:1 "} {
 		_, err := New(Options{BaseURL: good})

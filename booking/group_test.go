@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,7 +30,9 @@ func storing(t *testing.T) *app {
 			})
 		}
 		answer, err := json.Marshal(map[string]any{"id": 17, "bookings": bookings})
-		assert.NoError(t, err)
+		if err != nil {
+			t.Errorf("encoding the answer: %v", err)
+		}
 		say(w, http.StatusCreated, string(answer))
 	})
 }
@@ -41,7 +42,7 @@ func TestUpsertGroupCreatesAndUpdates(t *testing.T) {
 	client := a.client(t)
 	result, err := client.UpsertGroup(t.Context(), series(week(2)...))
 	require.NoError(t, err)
-	assert.Equal(t, GroupResult{Group: 17, IDs: []ID{201, 202}, Acknowledged: 2}, result)
+	require.Equal(t, GroupResult{Group: 17, IDs: []ID{201, 202}, Acknowledged: 2}, result)
 
 	moved := week(2)
 	moved[0].ID, moved[1].ID = 201, 202
@@ -51,10 +52,10 @@ func TestUpsertGroupCreatesAndUpdates(t *testing.T) {
 
 	calls := a.seen()
 	require.Len(t, calls, 2)
-	assert.Equal(t, "/v1/bookings/group", calls[0].Path)
-	assert.Equal(t, "clientReference=ews-app", calls[0].Query)
-	assert.NotContains(t, calls[0].Body, "groupID")
-	assert.JSONEq(t, `{"groupID":17,"occurrences":[
+	require.Equal(t, "/v1/bookings/group", calls[0].Path)
+	require.Equal(t, "clientReference=ews-app", calls[0].Query)
+	require.NotContains(t, calls[0].Body, "groupID")
+	require.JSONEq(t, `{"groupID":17,"occurrences":[
 		{"bookingID":201,"assetIds":[502,503],"organizerID":"ann@corp.test","start":"2025-03-03T09:00:00Z","end":"2025-03-03T10:00:00Z","cancelled":false},
 		{"bookingID":202,"assetIds":[502],"organizerID":"ann@corp.test","start":"2025-03-10T09:00:00Z","end":"2025-03-10T10:00:00Z","cancelled":false}]}`,
 		calls[1].Body)
@@ -93,9 +94,9 @@ func TestU08AnswersAreMatchedByIdentityThenContentThenPosition(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			a := newApp(t, says(http.StatusCreated, test.answer))
 			result, err := a.client(t).UpsertGroup(t.Context(), series(test.occurrences...))
-			assert.Equal(t, test.want, result.IDs)
-			assert.Equal(t, GroupID(17), result.Group)
-			assert.Equal(t, len(test.want), result.Acknowledged)
+			require.Equal(t, test.want, result.IDs)
+			require.Equal(t, GroupID(17), result.Group)
+			require.Equal(t, len(test.want), result.Acknowledged)
 			var missing []int
 			for i, id := range test.want {
 				if id == 0 {
@@ -109,8 +110,8 @@ func TestU08AnswersAreMatchedByIdentityThenContentThenPosition(t *testing.T) {
 			var unmatched *UnmatchedError
 			require.ErrorAs(t, err, &unmatched)
 			require.ErrorIs(t, err, ErrUnmatched)
-			assert.Equal(t, missing, unmatched.Missing)
-			assert.Len(t, unmatched.Matched, len(test.want)-len(missing))
+			require.Equal(t, missing, unmatched.Missing)
+			require.Len(t, unmatched.Matched, len(test.want)-len(missing))
 		})
 	}
 }
@@ -132,8 +133,8 @@ func TestU09AnySuccessIsSuccessButUnreadableIDsAreTold(t *testing.T) {
 			result, err := a.client(t).UpsertGroup(t.Context(), series(week(2)...))
 			var unmatched *UnmatchedError
 			require.ErrorAs(t, err, &unmatched)
-			assert.Equal(t, []int{0, 1}, unmatched.Missing)
-			assert.Equal(t, 2, result.Acknowledged)
+			require.Equal(t, []int{0, 1}, unmatched.Missing)
+			require.Equal(t, 2, result.Acknowledged)
 		})
 	}
 	t.Run("longer than allowed", func(t *testing.T) {
@@ -148,15 +149,15 @@ func TestU09AnySuccessIsSuccessButUnreadableIDsAreTold(t *testing.T) {
 		known[0].ID = 201
 		result, err := a.client(t).UpsertGroup(t.Context(), GroupRequest{Group: 17, Organizer: "a@b.test", Occurrences: known})
 		require.NoError(t, err)
-		assert.Equal(t, []ID{201}, result.IDs)
+		require.Equal(t, []ID{201}, result.IDs)
 	})
 }
 
 func TestU16AnEmptyGroupIsNeverSent(t *testing.T) {
 	a := storing(t)
 	_, err := a.client(t).UpsertGroup(t.Context(), series())
-	assert.Equal(t, Bug, asError(t, err).Class)
-	assert.Empty(t, a.seen())
+	require.Equal(t, Bug, asError(t, err).Class)
+	require.Empty(t, a.seen())
 }
 
 func TestU17CancelledOccurrencesCarryLastKnownValues(t *testing.T) {
@@ -165,9 +166,9 @@ func TestU17CancelledOccurrencesCarryLastKnownValues(t *testing.T) {
 	occurrences[1].ID, occurrences[1].Cancelled = 202, true
 	result, err := a.client(t).UpsertGroup(t.Context(), series(occurrences...))
 	require.NoError(t, err)
-	assert.Equal(t, []ID{201, 202}, result.IDs)
+	require.Equal(t, []ID{201, 202}, result.IDs)
 	sent := decodeBody(t, a.seen()[0].Body).Occurrences[1]
-	assert.Equal(t, occurrenceBody{
+	require.Equal(t, occurrenceBody{
 		BookingID: 202, AssetIDs: []AssetID{502}, OrganizerID: "ann@corp.test",
 		Start: "2025-03-10T09:00:00Z", End: "2025-03-10T10:00:00Z", Cancelled: true,
 	}, sent)
@@ -192,21 +193,21 @@ func TestU17CancelledOccurrencesFallBackToDelete(t *testing.T) {
 		occurrences[0].ID, occurrences[0].Cancelled = 202, true
 		result, err := a.client(t).UpsertGroup(t.Context(), series(occurrences...))
 		require.NoError(t, err)
-		assert.Equal(t, []ID{202, 201}, result.IDs)
+		require.Equal(t, []ID{202, 201}, result.IDs)
 		calls := a.seen()
 		last := calls[len(calls)-2:]
-		assert.Equal(t, http.MethodDelete, last[0].Method, "what can be repeated comes first")
-		assert.Equal(t, "/v1/bookings/202", last[0].Path)
-		assert.Len(t, decodeBody(t, last[1].Body).Occurrences, 1)
+		require.Equal(t, http.MethodDelete, last[0].Method, "what can be repeated comes first")
+		require.Equal(t, "/v1/bookings/202", last[0].Path)
+		require.Len(t, decodeBody(t, last[1].Body).Occurrences, 1)
 	}
 	t.Run("without last values", func(t *testing.T) {
 		a := newApp(t, says(http.StatusOK, `{"id":17,"bookings":[{"id":201}]}`))
 		occurrences := append(week(1), Occurrence{ID: 202, Cancelled: true})
 		result, err := a.client(t).UpsertGroup(t.Context(), series(occurrences...))
 		require.NoError(t, err)
-		assert.Equal(t, []ID{201, 202}, result.IDs)
-		assert.Equal(t, http.MethodDelete, a.seen()[0].Method)
-		assert.Len(t, decodeBody(t, a.seen()[1].Body).Occurrences, 1)
+		require.Equal(t, []ID{201, 202}, result.IDs)
+		require.Equal(t, http.MethodDelete, a.seen()[0].Method)
+		require.Len(t, decodeBody(t, a.seen()[1].Body).Occurrences, 1)
 	})
 }
 
@@ -215,7 +216,7 @@ func TestU18OneOrganizerPerGroup(t *testing.T) {
 	_, err := a.client(t).UpsertGroup(t.Context(), series(week(3)...))
 	require.NoError(t, err)
 	for _, o := range decodeBody(t, a.seen()[0].Body).Occurrences {
-		assert.Equal(t, "ann@corp.test", o.OrganizerID)
+		require.Equal(t, "ann@corp.test", o.OrganizerID)
 	}
 }
 
@@ -223,9 +224,9 @@ func TestU19LargeGroupsAreSentInChunks(t *testing.T) {
 	a := storing(t)
 	result, err := a.client(t).UpsertGroup(t.Context(), series(week(250)...))
 	require.NoError(t, err)
-	assert.Equal(t, 250, result.Acknowledged)
-	assert.Equal(t, ID(201), result.IDs[0])
-	assert.Equal(t, ID(450), result.IDs[249])
+	require.Equal(t, 250, result.Acknowledged)
+	require.Equal(t, ID(201), result.IDs[0])
+	require.Equal(t, ID(450), result.IDs[249])
 	var sizes []int
 	var groups []GroupID
 	for _, c := range a.seen() {
@@ -233,8 +234,8 @@ func TestU19LargeGroupsAreSentInChunks(t *testing.T) {
 		sizes = append(sizes, len(body.Occurrences))
 		groups = append(groups, body.GroupID)
 	}
-	assert.Equal(t, []int{100, 100, 50}, sizes)
-	assert.Equal(t, []GroupID{0, 17, 17}, groups)
+	require.Equal(t, []int{100, 100, 50}, sizes)
+	require.Equal(t, []GroupID{0, 17, 17}, groups)
 }
 
 func TestU19AFailingChunkLeavesWhatIsCertain(t *testing.T) {
@@ -253,12 +254,12 @@ func TestU19AFailingChunkLeavesWhatIsCertain(t *testing.T) {
 	})
 	result, err := a.client(t).UpsertGroup(t.Context(), series(week(101)...))
 	failure := asError(t, err)
-	assert.Equal(t, Transient, failure.Class)
-	assert.False(t, failure.Ambiguous)
-	assert.InDelta(t, 7, failure.RetryAfter.Seconds(), 0)
-	assert.Equal(t, GroupID(17), result.Group)
-	assert.Equal(t, 100, result.Acknowledged)
-	assert.Equal(t, ID(300), result.IDs[99])
+	require.Equal(t, Transient, failure.Class)
+	require.False(t, failure.Ambiguous)
+	require.InDelta(t, 7, failure.RetryAfter.Seconds(), 0)
+	require.Equal(t, GroupID(17), result.Group)
+	require.Equal(t, 100, result.Acknowledged)
+	require.Equal(t, ID(300), result.IDs[99])
 }
 
 func TestU19WithoutAGroupIDTheRestIsNotSent(t *testing.T) {
@@ -266,16 +267,16 @@ func TestU19WithoutAGroupIDTheRestIsNotSent(t *testing.T) {
 	_, err := a.client(t).UpsertGroup(t.Context(), series(week(101)...))
 	var unmatched *UnmatchedError
 	require.ErrorAs(t, err, &unmatched)
-	assert.Len(t, unmatched.Missing, 100)
-	assert.Equal(t, []int{100}, unmatched.Unsent)
-	assert.Len(t, a.seen(), 1)
+	require.Len(t, unmatched.Missing, 100)
+	require.Equal(t, []int{100}, unmatched.Unsent)
+	require.Len(t, a.seen(), 1)
 }
 
 func TestU20AnEmptyOrganizerIsNeverSent(t *testing.T) {
 	a := storing(t)
 	_, err := a.client(t).UpsertGroup(t.Context(), GroupRequest{Organizer: " ", Occurrences: week(1)})
-	assert.Equal(t, Bug, asError(t, err).Class)
-	assert.Empty(t, a.seen())
+	require.Equal(t, Bug, asError(t, err).Class)
+	require.Empty(t, a.seen())
 }
 
 func TestU25OnlyKnownKeysAreSent(t *testing.T) {
@@ -284,10 +285,10 @@ func TestU25OnlyKnownKeysAreSent(t *testing.T) {
 	require.NoError(t, err)
 	var keys map[string]any
 	require.NoError(t, json.Unmarshal([]byte(a.seen()[0].Body), &keys))
-	assert.ElementsMatch(t, []string{"groupID", "occurrences"}, mapKeys(keys))
+	require.ElementsMatch(t, []string{"groupID", "occurrences"}, mapKeys(keys))
 	occurrence, ok := keys["occurrences"].([]any)[0].(map[string]any)
 	require.True(t, ok)
-	assert.ElementsMatch(t, []string{"bookingID", "assetIds", "organizerID", "start", "end", "cancelled"}, mapKeys(occurrence))
+	require.ElementsMatch(t, []string{"bookingID", "assetIds", "organizerID", "start", "end", "cancelled"}, mapKeys(occurrence))
 }
 
 func mapKeys(m map[string]any) (keys []string) {

@@ -3,7 +3,6 @@ package booking
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -249,7 +248,7 @@ func (r *listening) connect(ctx context.Context) {
 		if r.current == nil {
 			r.tell(ctx, event{kind: eventDisconnected, err: err})
 		} else { // nobody else will hear of it
-			r.client.log.WarnContext(ctx, "cannot listen for the new assets yet", slog.Any("error", err))
+			r.client.log.WarnContext(ctx, "cannot listen for the new assets yet", "error", err)
 		}
 		return
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,48 +18,48 @@ func TestListenSubscribesAndHandsChangesOver(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listen(t, h, Options{}, heard, 503, 502, 502)
 	l := next(t, h.links)
-	assert.JSONEq(t, `{"assetIDs":[502,503],"clientReference":"ews-app"}`, l.raw)
-	assert.Contains(t, l.raw, `"assetIDs"`)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.JSONEq(t, `{"assetIDs":[502,503],"clientReference":"ews-app"}`, l.raw)
+	require.Contains(t, l.raw, `"assetIDs"`)
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 }
 
 func TestU01U02GroupsAreHandedOverAsTheyCome(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listen(t, h, Options{}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, `{"id":17,"bookings":[{"ID":201,"cancelled":true}]}`)
 	l.push(t, `{"id":17,"bookings":[{"ID":201,"cancelled":true},{"ID":202},{"ID":203}]}`)
 	single, ok := next(t, heard.events).(Group)
 	require.True(t, ok)
-	assert.Len(t, single.Bookings, 1, "a short message is not taken for a whole group")
+	require.Len(t, single.Bookings, 1, "a short message is not taken for a whole group")
 	whole, ok := next(t, heard.events).(Group)
 	require.True(t, ok)
-	assert.Len(t, whole.Bookings, 3)
-	assert.True(t, whole.Bookings[0].Cancelled)
-	assert.False(t, whole.Bookings[1].Cancelled)
+	require.Len(t, whole.Bookings, 3)
+	require.True(t, whole.Bookings[0].Cancelled)
+	require.False(t, whole.Bookings[1].Cancelled)
 }
 
 func TestU03PushesAreReadInAnySpelling(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listen(t, h, Options{}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, `{"ID":17,"type":"update","Bookings":[{"id":201,"AssetIDs":[502],"organizerId":"ann@corp.test","Start":"2025-03-03T10:00:00+01:00","End":"2025-03-03T11:00:00.000+01:00","x":null}]}`)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 }
 
 func TestU05DuplicatesAreNotHidden(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listen(t, h, Options{}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, push)
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 }
 
 func TestU06EveryReconnectAsksForReconciliation(t *testing.T) {
@@ -72,21 +71,21 @@ func TestU06EveryReconnectAsksForReconciliation(t *testing.T) {
 		require.NoError(t, l.conn.Close(websocket.StatusGoingAway, "ann@corp.test"))
 		err, ok := next(t, heard.events).(error)
 		require.True(t, ok)
-		assert.Equal(t, Transient, asError(t, err).Class)
-		assert.NotContains(t, err.Error(), "ann")
+		require.Equal(t, Transient, asError(t, err).Class)
+		require.NotContains(t, err.Error(), "ann")
 	}
 }
 
 func TestU07TheReferenceIsAnnouncedOnBothWays(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listen(t, h, Options{ClientReference: "other"}, heard, 502)
-	assert.Contains(t, next(t, h.links).raw, `"clientReference":"other"`)
+	require.Contains(t, next(t, h.links).raw, `"clientReference":"other"`)
 
 	a := storing(t)
 	client := newClient(t, Options{BaseURL: a.URL, ClientReference: "other"})
 	_, err := client.UpsertGroup(t.Context(), series(week(1)...))
 	require.NoError(t, err)
-	assert.Equal(t, "clientReference=other", a.seen()[0].Query)
+	require.Equal(t, "clientReference=other", a.seen()[0].Query)
 }
 
 func TestU22NoAssetsNoConnection(t *testing.T) {
@@ -94,37 +93,37 @@ func TestU22NoAssetsNoConnection(t *testing.T) {
 	listener := listen(t, h, Options{}, heard)
 	listener.SetAssets([]AssetID{502})
 	l := next(t, h.links)
-	assert.Equal(t, []AssetID{502}, l.assets)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, []AssetID{502}, l.assets)
+	require.Equal(t, "connected", next(t, heard.events))
 	listener.SetAssets(nil)
-	assert.Equal(t, "idle", next(t, heard.events))
+	require.Equal(t, "idle", next(t, heard.events))
 	next(t, l.ended)
-	assert.Equal(t, 1, h.dials)
+	require.Equal(t, 1, h.dials)
 }
 
 func TestU22NewAssetsOnANewConnectionBeforeTheOldOneEnds(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listener := listen(t, h, Options{}, heard, 502)
 	old := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 
 	h.setRefuse(http.StatusServiceUnavailable)
 	listener.SetAssets([]AssetID{502, 503})
 	old.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events), "the old connection lives on while the new one fails")
+	require.Equal(t, pushed(), next(t, heard.events), "the old connection lives on while the new one fails")
 	h.setRefuse(0)
 
 	fresh := next(t, h.links)
-	assert.Equal(t, []AssetID{502, 503}, fresh.assets)
-	assert.Equal(t, "connected", next(t, heard.events), "no disconnection in between")
+	require.Equal(t, []AssetID{502, 503}, fresh.assets)
+	require.Equal(t, "connected", next(t, heard.events), "no disconnection in between")
 	next(t, old.ended)
 	fresh.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 
 	listener.SetAssets([]AssetID{503, 502, 503})
 	fresh.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
-	assert.Empty(t, h.links, "the same set is no change")
+	require.Equal(t, pushed(), next(t, heard.events))
+	require.Empty(t, h.links, "the same set is no change")
 }
 
 func TestU23ASilentServerIsLeft(t *testing.T) {
@@ -134,7 +133,7 @@ func TestU23ASilentServerIsLeft(t *testing.T) {
 	options.ReadTimeout, options.SubscribeWait = 300*time.Millisecond, time.Millisecond
 	listen(t, h, Options{Stream: options}, heard, 502)
 	next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events), "a server that gives no sign is used nevertheless")
+	require.Equal(t, "connected", next(t, heard.events), "a server that gives no sign is used nevertheless")
 	err, ok := next(t, heard.events).(error)
 	require.True(t, ok)
 	require.ErrorIs(t, err, errSilent)
@@ -145,10 +144,10 @@ func TestU23PingsKeepAnIdleConnection(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listen(t, h, Options{Stream: patient()}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.outlive(t)
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 }
 
 func TestU24AnAppThatIsDownIsTriedAgain(t *testing.T) {
@@ -159,8 +158,8 @@ func TestU24AnAppThatIsDownIsTriedAgain(t *testing.T) {
 		err, ok := next(t, heard.events).(error)
 		require.True(t, ok)
 		failure := asError(t, err)
-		assert.Equal(t, Transient, failure.Class)
-		assert.Equal(t, http.StatusBadGateway, failure.Status)
+		require.Equal(t, Transient, failure.Class)
+		require.Equal(t, http.StatusBadGateway, failure.Status)
 	}
 	h.setRefuse(0)
 	nextConnected(t, heard)
@@ -173,7 +172,7 @@ func TestMalformedMessagesAreReportedWithoutContentAndSkipped(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil))
 	listen(t, h, Options{Logger: logger}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	for _, bad := range []string{
 		``, `{`, `null`, `"ann@corp.test"`, `[{"id":17}]`, `{"id":"ann@corp.test"}`,
 		`{"id":17,"bookings":[{"organizerID":"ann@corp.test"}]}`,
@@ -181,11 +180,11 @@ func TestMalformedMessagesAreReportedWithoutContentAndSkipped(t *testing.T) {
 		l.push(t, bad)
 	}
 	l.push(t, `{"id":17,"bookings":[{"ID":"ann@corp.test"},`+push[len(`{"id":17,"bookings":[`):])
-	assert.Equal(t, pushed(), next(t, heard.events), "what is readable is kept")
+	require.Equal(t, pushed(), next(t, heard.events), "what is readable is kept")
 	mu.Lock()
 	defer mu.Unlock()
-	assert.Equal(t, 8, bytes.Count(log.Bytes(), []byte("level=WARN")))
-	assert.NotContains(t, log.String(), "ann")
+	require.Equal(t, 8, bytes.Count(log.Bytes(), []byte("level=WARN")))
+	require.NotContains(t, log.String(), "ann")
 }
 
 type lockedWriter struct {
@@ -203,10 +202,10 @@ func TestTooLargeMessagesEndTheConnection(t *testing.T) {
 	h, heard := newHub(t), newHearing()
 	listen(t, h, Options{MaxBodyBytes: 1000}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	_ = l.conn.Write(t.Context(), websocket.MessageText, bytes.Repeat([]byte(" "), 2000))
 	_, ok := next(t, heard.events).(error)
-	assert.True(t, ok)
+	require.True(t, ok)
 	nextConnected(t, heard)
 }
 
@@ -217,16 +216,16 @@ func TestAFullQueueReconnectsSoThatNothingIsLost(t *testing.T) {
 	options.Queue = 2
 	listen(t, h, Options{Stream: options}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events)) // and the handler blocks
+	require.Equal(t, pushed(), next(t, heard.events)) // and the handler blocks
 	for range 3 {
 		l.push(t, push)
 	}
 	next(t, l.ended)
 	close(heard.block)
-	assert.Equal(t, pushed(), next(t, heard.events), "what was queued is still handed over")
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events), "what was queued is still handed over")
+	require.Equal(t, pushed(), next(t, heard.events))
 	err, ok := next(t, heard.events).(error)
 	require.True(t, ok)
 	require.ErrorIs(t, err, errOverflow)
@@ -246,16 +245,16 @@ func TestNewsThatTheHandlerCannotKeepReconnects(t *testing.T) {
 	}
 	listen(t, h, Options{}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 	err, ok := next(t, heard.events).(error)
 	require.True(t, ok)
 	require.ErrorIs(t, err, lost)
 	fresh := next(t, h.links)
 	nextConnected(t, heard)
 	fresh.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 }
 
 func TestABusyHandlerDoesNotStopPings(t *testing.T) {
@@ -263,13 +262,13 @@ func TestABusyHandlerDoesNotStopPings(t *testing.T) {
 	heard.block = make(chan struct{})
 	listen(t, h, Options{Stream: patient()}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 	l.outlive(t)
 	close(heard.block)
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 }
 
 func TestListenEndsWhileTheHandlerIsBusy(t *testing.T) {
@@ -277,9 +276,9 @@ func TestListenEndsWhileTheHandlerIsBusy(t *testing.T) {
 	heard.block = make(chan struct{}) // only the context ends it
 	listen(t, h, Options{}, heard, 502)
 	l := next(t, h.links)
-	assert.Equal(t, "connected", next(t, heard.events))
+	require.Equal(t, "connected", next(t, heard.events))
 	l.push(t, push)
-	assert.Equal(t, pushed(), next(t, heard.events))
+	require.Equal(t, pushed(), next(t, heard.events))
 }
 
 func TestListenReturnsTheContextsError(t *testing.T) {
@@ -294,15 +293,15 @@ func TestChangesNeverOvertakeEachOther(t *testing.T) {
 	s := &session{}
 	require.NoError(t, s.enqueue(events, Group{ID: 1}))
 	require.NoError(t, s.enqueue(events, Group{ID: 2}))
-	assert.Empty(t, events, "nothing before Connected")
+	require.Empty(t, events, "nothing before Connected")
 	s.release(events)
 	require.NoError(t, s.enqueue(events, Group{ID: 3}))
 	s.mute()
 	require.NoError(t, s.enqueue(events, Group{ID: 4}), "its successor tells it")
 	for _, want := range []GroupID{1, 2, 3} {
-		assert.Equal(t, want, (<-events).group.ID)
+		require.Equal(t, want, (<-events).group.ID)
 	}
-	assert.Empty(t, events)
+	require.Empty(t, events)
 }
 
 func TestPausesStayWithinTheirBounds(t *testing.T) {
@@ -310,7 +309,7 @@ func TestPausesStayWithinTheirBounds(t *testing.T) {
 	pause := client.stream.pause()
 	for range 100 {
 		wait := pause.NextBackOff()
-		assert.GreaterOrEqual(t, wait, time.Second)
-		assert.LessOrEqual(t, wait, time.Minute+time.Millisecond)
+		require.GreaterOrEqual(t, wait, time.Second)
+		require.LessOrEqual(t, wait, time.Minute+time.Millisecond)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -35,7 +34,8 @@ func newApp(t *testing.T, answer http.HandlerFunc) *app {
 	a := &app{}
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		if !assert.NoError(t, err) {
+		if err != nil {
+			t.Errorf("reading the request: %v", err)
 			return
 		}
 		a.mu.Lock()

@@ -20,7 +20,7 @@ func match(sent []Occurrence, said []Booking) []ID {
 	assign := func(i, j int) {
 		ids[i], positions[i], taken[j] = said[j].ID, j, true
 	}
-	matchByID(sent, said, taken, positions, assign)
+	matchByID(sent, said, taken, assign)
 	matchByContent(sent, said, taken, positions, assign)
 
 	leftover := false
@@ -40,7 +40,7 @@ func match(sent []Occurrence, said []Booking) []ID {
 	return ids
 }
 
-func matchByID(sent []Occurrence, said []Booking, taken []bool, positions []int, assign func(i, j int)) {
+func matchByID(sent []Occurrence, said []Booking, taken []bool, assign func(i, j int)) {
 	at := map[ID]int{}
 	for j, b := range said {
 		if _, known := at[b.ID]; b.ID != 0 && !known {

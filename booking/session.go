@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -35,15 +34,16 @@ type session struct {
 // open connects and subscribes. The caller queues Connected and then releases
 // the changes.
 func (r *listening) open(ctx context.Context, assets []AssetID) (*session, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	s := &session{
+		ctx: ctx, cancel: cancel,
 		done: make(chan struct{}), confirmed: make(chan struct{}),
 	}
-	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	s.watchdog = time.AfterFunc(r.options.ReadTimeout, func() { s.fail(errSilent) })
-	conn, err := r.client.dial(s.ctx, s)
+	conn, err := r.client.dial(ctx, s)
 	if err == nil {
 		s.conn, s.since = conn, time.Now()
-		err = r.client.subscribe(s.ctx, conn, assets)
+		err = r.client.subscribe(ctx, conn, assets)
 	}
 	if err != nil {
 		s.watchdog.Stop()
@@ -110,6 +110,7 @@ func (c *Client) dial(ctx context.Context, s *session) (*websocket.Conn, error) 
 		s.alive(c.stream.ReadTimeout)
 		s.confirm.Do(func() { close(s.confirmed) })
 	}
+	//nolint:bodyclose // Dial closes the body itself
 	conn, response, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
 		HTTPClient:     c.http,
 		OnPingReceived: func(context.Context, []byte) bool { s.alive(c.stream.ReadTimeout); return true },
@@ -222,7 +223,7 @@ func (r *listening) decode(ctx context.Context, data []byte) (Group, bool) {
 	group, unreadable, err := decodeGroup(data)
 	if err != nil {
 		r.client.log.WarnContext(ctx, "unreadable message from the booking app",
-			slog.Int("bytes", len(data)), slog.Any("error", err))
+			"bytes", len(data), "error", err)
 		return Group{}, false
 	}
 	kept := group.Bookings[:0]
@@ -236,7 +237,7 @@ func (r *listening) decode(ctx context.Context, data []byte) (Group, bool) {
 	group.Bookings = kept
 	if unreadable > 0 {
 		r.client.log.WarnContext(ctx, "unreadable bookings in a message from the booking app",
-			slog.Int("bytes", len(data)), slog.Int("unreadable", unreadable), slog.Int("read", len(kept)))
+			"bytes", len(data), "unreadable", unreadable, "read", len(kept))
 	}
 	return group, len(kept) > 0
 }
@@ -261,8 +262,7 @@ func (r *listening) pingAll(s *session) error {
 // streamEnd describes the end of a connection.
 func streamEnd(err error) error {
 	failure := &Error{Operation: "subscribe", Class: Transient, Message: "connection lost", cause: err}
-	var closed websocket.CloseError
-	if errors.As(err, &closed) { // the server's reason is foreign text
+	if closed, ok := errors.AsType[websocket.CloseError](err); ok { // the server's reason is foreign text
 		failure.cause = nil
 		failure.Message = "connection closed by the server: " + closed.Code.String()
 	}

@@ -127,12 +127,10 @@ func decodeGroup(data []byte) (group Group, unreadable int, err error) {
 
 // decodeProblem says where decoding stopped without repeating what was there.
 func decodeProblem(what string, err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("%s is not valid JSON at byte %d", what, syntax.Offset)
 	}
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("%s has a JSON %s in field %q", what, strings.Fields(kind.Value)[0], kind.Field)
 	}
 	return fmt.Errorf("%s cannot be read", what)

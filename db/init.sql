@@ -153,11 +153,12 @@ create table if not exists ews.occurrence (
     foreign key (meeting_id, configuration_id) references ews.meeting (id, configuration_id) on delete cascade,
     unique (meeting_id, recurrence_key),
     unique (configuration_id, booking_id),
-    check (not base_live or base_end > base_start),
-    check (not bk_live or (bk_end > bk_start and booking_id is not null)),
-    check (copy_state <> 'live' or copy_end > copy_start),
+    check (not base_live or coalesce(base_end > base_start, false)),
+    check (not bk_live or (coalesce(bk_end > bk_start, false) and booking_id is not null)),
+    check (copy_state <> 'live' or coalesce(copy_end > copy_start, false)),
     check ((asked_at is null) = (asked_by = ''))
 );
+create index if not exists occurrence_assets on ews.occurrence using gin (bk_assets) where bk_live;
 
 -- One room of one occurrence.
 create table if not exists ews.cell (
@@ -175,7 +176,7 @@ create table if not exists ews.cell (
     answered_at   timestamptz,
     seen_at       timestamptz not null default now(),
     primary key (occurrence_id, room_id),
-    check (seen = 'none' or seen_end > seen_start)
+    check (seen = 'none' or coalesce(seen_end > seen_start, false))
 );
 create index if not exists cell_room on ews.cell (room_id, seen_end);
 
@@ -207,6 +208,9 @@ create table if not exists ews.operation (
     finished_at   timestamptz
 );
 create unique index if not exists operation_in_flight on ews.operation (meeting_id) where status = 'sending';
+-- For the cascades.
+create index if not exists operation_meeting on ews.operation (meeting_id);
+create index if not exists operation_occurrence on ews.operation (occurrence_id) where occurrence_id is not null;
 
 -- What users were told: one open episode per subject and code.
 create table if not exists ews.notice (

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -132,9 +133,7 @@ func (c *Client) UpsertAssets(ctx context.Context, assets []Asset) (map[GAI]Asse
 			c.log.InfoContext(ctx, "this Eliona has no bulk call for assets, writing them one by one")
 			done, err = c.upsertEach(ctx, part, ids)
 		}
-		for gai, id := range done {
-			ids[gai] = id
-		}
+		maps.Copy(ids, done)
 		if err != nil {
 			return ids, err
 		}
@@ -183,9 +182,7 @@ func (c *Client) upsertBulk(ctx context.Context, assets []Asset) (map[GAI]AssetI
 func (c *Client) upsertEach(ctx context.Context, assets []Asset, known map[GAI]AssetID) (map[GAI]AssetID, error) {
 	ids := make(map[GAI]AssetID, len(assets))
 	parents := make(map[GAI]AssetID, len(known))
-	for gai, id := range known {
-		parents[gai] = id
-	}
+	maps.Copy(parents, known)
 	looked := false
 	for _, asset := range assets {
 		if asset.Parent != "" && parents[asset.Parent] == 0 && !looked {

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,10 +21,10 @@ func TestUpsertAssetsMatchesByIdentifier(t *testing.T) {
 	a := newAPI(t, (&store{}).serve)
 	ids, err := a.client(t).UpsertAssets(t.Context(), []Asset{root(), blue()})
 	require.NoError(t, err)
-	assert.Equal(t, map[GAI]AssetID{"ews_root": 501, "ews_room_blue@corp.test": 502}, ids)
+	require.Equal(t, map[GAI]AssetID{"ews_root": 501, "ews_room_blue@corp.test": 502}, ids)
 	calls := a.seen()
 	require.Len(t, calls, 1)
-	assert.JSONEq(t, `[
+	require.JSONEq(t, `[
 		{"projectId":"10","globalAssetIdentifier":"ews_root","name":"Exchange","assetType":"ews_root","description":""},
 		{"projectId":"10","globalAssetIdentifier":"ews_room_blue@corp.test","name":"Blue","assetType":"ews_room","description":"",
 		 "parentFunctionalIdentifier":"ews_root","parentLocationalIdentifier":"ews_root"}]`, calls[0].Body)
@@ -36,17 +34,17 @@ func TestUpsertAssetsOfNothingSendsNothing(t *testing.T) {
 	a := newAPI(t, says(http.StatusOK, `[]`))
 	ids, err := a.client(t).UpsertAssets(t.Context(), nil)
 	require.NoError(t, err)
-	assert.Empty(t, ids)
-	assert.Empty(t, a.seen())
+	require.Empty(t, ids)
+	require.Empty(t, a.seen())
 }
 
 func TestUpsertAssetsNamesWhatIsMissing(t *testing.T) {
 	a := newAPI(t, (&store{lose: "ews_room_blue@corp.test"}).serve)
 	ids, err := a.client(t).UpsertAssets(t.Context(), []Asset{root(), blue()})
 	failure := asError(t, err)
-	assert.Equal(t, Transient, failure.Class)
-	assert.Contains(t, err.Error(), "ews_room_blue@corp.test")
-	assert.Equal(t, map[GAI]AssetID{"ews_root": 501}, ids)
+	require.Equal(t, Transient, failure.Class)
+	require.Contains(t, err.Error(), "ews_room_blue@corp.test")
+	require.Equal(t, map[GAI]AssetID{"ews_root": 501}, ids)
 }
 
 func TestUpsertAssetsRefusesMixedProjects(t *testing.T) {
@@ -54,8 +52,8 @@ func TestUpsertAssetsRefusesMixedProjects(t *testing.T) {
 	other := blue()
 	other.Project = "11"
 	_, err := a.client(t).UpsertAssets(t.Context(), []Asset{blue(), other})
-	assert.Equal(t, Bug, asError(t, err).Class)
-	assert.Empty(t, a.seen())
+	require.Equal(t, Bug, asError(t, err).Class)
+	require.Empty(t, a.seen())
 }
 
 func TestUpsertAssetsInParts(t *testing.T) {
@@ -68,8 +66,8 @@ func TestUpsertAssetsInParts(t *testing.T) {
 	}
 	ids, err := a.client(t).UpsertAssets(t.Context(), assets)
 	require.NoError(t, err)
-	assert.Len(t, ids, 1101)
-	assert.Len(t, a.seen(), 3)
+	require.Len(t, ids, 1101)
+	require.Len(t, a.seen(), 3)
 }
 
 func TestUpsertAssetsFallsBackToSingleCallsWithNumbers(t *testing.T) {
@@ -80,29 +78,29 @@ func TestUpsertAssetsFallsBackToSingleCallsWithNumbers(t *testing.T) {
 	client := a.client(t)
 	ids, err := client.UpsertAssets(t.Context(), []Asset{blue()})
 	require.NoError(t, err)
-	assert.Equal(t, map[GAI]AssetID{"ews_room_blue@corp.test": 503}, ids)
+	require.Equal(t, map[GAI]AssetID{"ews_room_blue@corp.test": 503}, ids)
 	calls := a.seen()
 	var sent map[string]any
 	require.NoError(t, json.Unmarshal([]byte(calls[len(calls)-1].Body), &sent))
-	assert.InDelta(t, 502, sent["parentLocationalAssetId"], 0, "the root of the same project")
-	assert.InDelta(t, 502, sent["parentFunctionalAssetId"], 0)
+	require.InDelta(t, 502, sent["parentLocationalAssetId"], 0, "the root of the same project")
+	require.InDelta(t, 502, sent["parentFunctionalAssetId"], 0)
 
 	ids, err = client.UpsertAssets(t.Context(), []Asset{root(), blue()})
 	require.NoError(t, err)
-	assert.Equal(t, AssetID(502), ids["ews_root"])
+	require.Equal(t, AssetID(502), ids["ews_root"])
 
 	orphan := blue()
 	orphan.Parent = "nobody"
 	_, err = client.UpsertAssets(t.Context(), []Asset{orphan})
-	assert.Equal(t, Refused, asError(t, err).Class)
+	require.Equal(t, Refused, asError(t, err).Class)
 }
 
 func TestAMissingAssetTypeIsRefused(t *testing.T) {
 	a := newAPI(t, says(http.StatusUnprocessableEntity, `"error: dependent resource not found"`))
 	_, err := a.client(t).UpsertAssets(t.Context(), []Asset{root()})
 	failure := asError(t, err)
-	assert.Equal(t, Refused, failure.Class)
-	assert.Equal(t, "error: dependent resource not found", failure.Message)
+	require.Equal(t, Refused, failure.Class)
+	require.Equal(t, "error: dependent resource not found", failure.Message)
 }
 
 func TestAssetsToleratesWhatOtherVersionsAnswer(t *testing.T) {
@@ -113,16 +111,16 @@ func TestAssetsToleratesWhatOtherVersionsAnswer(t *testing.T) {
 		{"id":8,"projectId":"10","globalAssetIdentifier":"j","assetType":"other"}]`))
 	assets, err := a.client(t).Assets(t.Context(), "10", RoomType)
 	require.NoError(t, err)
-	assert.Equal(t, []Asset{{ID: 502, Project: "10", GAI: "g", Type: RoomType}}, assets)
-	assert.Equal(t, []string{"GET /v2/assets?assetTypeName=ews_room&projectId=10"}, a.lines())
+	require.Equal(t, []Asset{{ID: 502, Project: "10", GAI: "g", Type: RoomType}}, assets)
+	require.Equal(t, []string{"GET /v2/assets?assetTypeName=ews_room&projectId=10"}, a.lines())
 
 	for _, empty := range []string{``, `null`, `[]`} {
 		assets, err := newAPI(t, says(http.StatusOK, empty)).client(t).Assets(t.Context(), "10", RoomType)
 		require.NoError(t, err)
-		assert.Empty(t, assets)
+		require.Empty(t, assets)
 	}
 	_, err = newAPI(t, says(http.StatusOK, `{"x":1}`)).client(t).Assets(t.Context(), "10", RoomType)
-	assert.Equal(t, Transient, asError(t, err).Class)
+	require.Equal(t, Transient, asError(t, err).Class)
 }
 
 func TestAssetExists(t *testing.T) {
@@ -130,11 +128,11 @@ func TestAssetExists(t *testing.T) {
 		a := newAPI(t, says(status, `{"id":502}`))
 		exists, err := a.client(t).AssetExists(t.Context(), 502)
 		require.NoError(t, err)
-		assert.Equal(t, want, exists)
-		assert.Equal(t, []string{"GET /v2/assets/502"}, a.lines())
+		require.Equal(t, want, exists)
+		require.Equal(t, []string{"GET /v2/assets/502"}, a.lines())
 	}
 	_, err := newAPI(t, says(http.StatusBadGateway, "")).client(t).AssetExists(t.Context(), 502)
-	assert.Equal(t, Transient, asError(t, err).Class)
+	require.Equal(t, Transient, asError(t, err).Class)
 }
 
 func TestEnsureRoomsCreatesOnlyWhatIsMissing(t *testing.T) {
@@ -144,29 +142,29 @@ func TestEnsureRoomsCreatesOnlyWhatIsMissing(t *testing.T) {
 	rooms := []Room{{Address: "Blue@Corp.test", Name: "Blue"}, {Address: "red@corp.test"}}
 	results, err := client.EnsureRooms(t.Context(), "10", rooms)
 	require.NoError(t, err)
-	assert.Equal(t, []RoomResult{
+	require.Equal(t, []RoomResult{
 		{AssetID: 502, GAI: "ews_room_blue@corp.test", Created: true},
 		{AssetID: 503, GAI: "ews_room_red@corp.test", Created: true},
 	}, results)
-	assert.Equal(t, "Exchange", s.assets[0]["name"])
-	assert.Equal(t, "red@corp.test", s.assets[2]["name"])
+	require.Equal(t, "Exchange", s.assets[0]["name"])
+	require.Equal(t, "red@corp.test", s.assets[2]["name"])
 
 	s.assets[0]["name"], s.assets[1]["name"] = "My root", "My blue room"
 	results, err = client.EnsureRooms(t.Context(), "10", append(rooms, Room{Address: "new@corp.test"}, Room{Address: "NEW@corp.test"}))
 	require.NoError(t, err)
-	assert.Equal(t, []RoomResult{
+	require.Equal(t, []RoomResult{
 		{AssetID: 502, GAI: "ews_room_blue@corp.test"},
 		{AssetID: 503, GAI: "ews_room_red@corp.test"},
 		{AssetID: 504, GAI: "ews_room_new@corp.test", Created: true},
 		{AssetID: 504, GAI: "ews_room_new@corp.test", Created: true},
 	}, results)
-	assert.Equal(t, "My root", s.assets[0]["name"])
-	assert.Equal(t, "My blue room", s.assets[1]["name"])
+	require.Equal(t, "My root", s.assets[0]["name"])
+	require.Equal(t, "My blue room", s.assets[1]["name"])
 
 	before := len(a.seen())
 	_, err = client.EnsureRooms(t.Context(), "10", rooms)
 	require.NoError(t, err)
-	assert.Len(t, a.seen(), before+1, "nothing missing: one look and no write")
+	require.Len(t, a.seen(), before+1, "nothing missing: one look and no write")
 }
 
 func TestEnsureRoomsAdoptsOlderSpellings(t *testing.T) {
@@ -174,15 +172,15 @@ func TestEnsureRoomsAdoptsOlderSpellings(t *testing.T) {
 	s.upsert(map[string]any{"projectId": "10", "globalAssetIdentifier": "ews_room_Blue@Corp.test", "assetType": "ews_room"})
 	results, err := newAPI(t, s.serve).client(t).EnsureRooms(t.Context(), "10", []Room{{Address: "blue@corp.test"}})
 	require.NoError(t, err)
-	assert.Equal(t, []RoomResult{{AssetID: 501, GAI: "ews_room_Blue@Corp.test"}}, results)
+	require.Equal(t, []RoomResult{{AssetID: 501, GAI: "ews_room_Blue@Corp.test"}}, results)
 }
 
 func TestEnsureRoomsMakesNoRootWithoutRooms(t *testing.T) {
 	a := newAPI(t, (&store{}).serve)
 	results, err := a.client(t).EnsureRooms(t.Context(), "10", nil)
 	require.NoError(t, err)
-	assert.Empty(t, results)
-	assert.Empty(t, a.seen())
+	require.Empty(t, results)
+	require.Empty(t, a.seen())
 	_, err = a.client(t).EnsureRooms(t.Context(), "10", []Room{{Address: " "}})
 	require.Error(t, err)
 }
@@ -196,8 +194,8 @@ func TestEnsureRoomsGivesNothingBesideAnError(t *testing.T) {
 		say(w, http.StatusOK, "[]")
 	})
 	results, err := a.client(t).EnsureRooms(t.Context(), "10", []Room{{Address: "blue@corp.test"}})
-	assert.Equal(t, Transient, asError(t, err).Class)
-	assert.Nil(t, results)
+	require.Equal(t, Transient, asError(t, err).Class)
+	require.Nil(t, results)
 }
 
 func TestWriteData(t *testing.T) {
@@ -207,18 +205,18 @@ func TestWriteData(t *testing.T) {
 	require.NoError(t, client.WriteData(t.Context(), RoomBookable(502)))
 	calls := a.seen()
 	require.Len(t, calls, 2)
-	assert.Equal(t, "PUT /v2/data", calls[0].line())
-	assert.JSONEq(t, `{"assetId":502,"subtype":"info","assetTypeName":"ews_room","clientReference":"ews-app","data":{"email":"blue@corp.test"}}`, calls[0].Body)
-	assert.JSONEq(t, `{"assetId":502,"subtype":"property","assetTypeName":"ews_room","clientReference":"ews-app","data":{"bookable":1}}`, calls[1].Body)
+	require.Equal(t, "PUT /v2/data", calls[0].line())
+	require.JSONEq(t, `{"assetId":502,"subtype":"info","assetTypeName":"ews_room","clientReference":"ews-app","data":{"email":"blue@corp.test"}}`, calls[0].Body)
+	require.JSONEq(t, `{"assetId":502,"subtype":"property","assetTypeName":"ews_room","clientReference":"ews-app","data":{"bookable":1}}`, calls[1].Body)
 
 	for _, bad := range []Data{
 		{AssetID: 502, Subtype: "input", Attributes: map[string]any{"occupancy": 1}},
 		{AssetID: 502, Subtype: SubtypeInfo},
 		{Subtype: SubtypeInfo, Attributes: map[string]any{"email": "x"}},
 	} {
-		assert.Equal(t, Bug, asError(t, client.WriteData(t.Context(), bad)).Class)
+		require.Equal(t, Bug, asError(t, client.WriteData(t.Context(), bad)).Class)
 	}
-	assert.Len(t, a.seen(), 2, "occupancy belongs to the Booking app")
+	require.Len(t, a.seen(), 2, "occupancy belongs to the Booking app")
 }
 
 func TestNotify(t *testing.T) {
@@ -234,16 +232,16 @@ func TestNotify(t *testing.T) {
 		a := newAPI(t, says(http.StatusCreated, body))
 		receipt, err := a.client(t).Notify(t.Context(), "42", "10", text)
 		require.NoError(t, err)
-		assert.Equal(t, want, receipt, body)
-		assert.JSONEq(t, `{"user":"42","projectId":"10","message":{"de":"d","en":"e"}}`, a.seen()[0].Body)
+		require.Equal(t, want, receipt, body)
+		require.JSONEq(t, `{"user":"42","projectId":"10","message":{"de":"d","en":"e"}}`, a.seen()[0].Body)
 	}
 	a := newAPI(t, says(http.StatusNotFound, `"user ann@corp.test not found"`))
 	_, err := a.client(t).Notify(t.Context(), "ann@corp.test", "", text)
-	assert.Equal(t, NotFound, asError(t, err).Class)
-	assert.NotContains(t, err.Error(), "ann")
-	assert.NotContains(t, a.seen()[0].Body, "projectId")
+	require.Equal(t, NotFound, asError(t, err).Class)
+	require.NotContains(t, err.Error(), "ann")
+	require.NotContains(t, a.seen()[0].Body, "projectId")
 	_, err = a.client(t).Notify(t.Context(), "", "", text)
-	assert.Equal(t, Bug, asError(t, err).Class)
+	require.Equal(t, Bug, asError(t, err).Class)
 }
 
 func TestErrorsHaveClassesAndHoldNoSecrets(t *testing.T) {
@@ -256,25 +254,25 @@ func TestErrorsHaveClassesAndHoldNoSecrets(t *testing.T) {
 		})
 		err := a.client(t).WriteData(t.Context(), RoomBookable(1))
 		failure := asError(t, err)
-		assert.Equal(t, want, failure.Class, status)
-		assert.Equal(t, status == 500, failure.Ambiguous, status)
-		assert.InDelta(t, 3, failure.RetryAfter.Seconds(), 0)
+		require.Equal(t, want, failure.Class, status)
+		require.Equal(t, status == 500, failure.Ambiguous, status)
+		require.InDelta(t, 3, failure.RetryAfter.Seconds(), 0)
 	}
 	a := newAPI(t, says(http.StatusOK, ""))
 	client := a.client(t)
 	a.Close()
 	err := client.WriteData(t.Context(), RoomBookable(1))
 	failure := asError(t, err)
-	assert.Equal(t, Transient, failure.Class)
-	assert.False(t, failure.Ambiguous)
-	assert.NotContains(t, err.Error(), token)
-	assert.NotContains(t, err.Error(), a.URL)
+	require.Equal(t, Transient, failure.Class)
+	require.False(t, failure.Ambiguous)
+	require.NotContains(t, err.Error(), token)
+	require.NotContains(t, err.Error(), a.URL)
 }
 
 func TestNewChecksTheEndpoint(t *testing.T) {
 	for _, bad := range []string{"", "eliona", "ftp://x/v2", "http:///v2", "http://user:secret@%zz"} {
 		_, err := New(Options{Endpoint: bad})
 		require.Error(t, err, bad)
-		assert.False(t, strings.Contains(err.Error(), "secret"))
+		require.NotContains(t, err.Error(), "secret")
 	}
 }

@@ -199,8 +199,7 @@ func unreadable(r request, what string) *Error {
 
 // withoutURL takes the address out of an error of net/http.
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

@@ -70,22 +70,28 @@ func (c *Client) Notify(ctx context.Context, user UserID, project ProjectID, mes
 	if err != nil {
 		return "", err
 	}
-	var receipt struct {
+	return receiptOf(body), nil
+}
+
+// receiptOf reads the receipt, a text or a number. An answer that cannot be
+// read has none and is no failure: the notification is sent all the same.
+func receiptOf(body []byte) string {
+	var answer struct {
 		ID json.RawMessage `json:"id"`
 	}
-	if json.Unmarshal(body, &receipt) != nil {
-		return "", nil // sent all the same
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
 	}
 	var id any
-	if json.Unmarshal(receipt.ID, &id) != nil {
-		return "", nil
+	if json.Unmarshal(answer.ID, &id) != nil {
+		return ""
 	}
 	switch id := id.(type) {
 	case string:
-		return id, nil
+		return id
 	case float64:
-		return strconv.FormatInt(int64(id), 10), nil
+		return strconv.FormatInt(int64(id), 10)
 	default:
-		return "", nil
+		return ""
 	}
 }

@@ -70,7 +70,7 @@ func caught(do func()) (err error) {
 // the transaction: that is the moment to confirm.
 type guard struct {
 	session
-	ctx     context.Context //nolint:containedctx // the library passes its own background context
+	ctx     context.Context // the library passes its own background context
 	confirm func(context.Context) error
 }
 
@@ -81,6 +81,7 @@ func (g *guard) step(step Step) func(db.Connection) error {
 	}
 }
 
+//nolint:contextcheck // the library passes its background context, see guard
 func (g *guard) Begin(context.Context) (pgx.Tx, error) {
 	tx, err := g.session.Begin(g.ctx)
 	if err != nil {
@@ -91,6 +92,8 @@ func (g *guard) Begin(context.Context) (pgx.Tx, error) {
 
 // Exec grants the schema to the role the app runs as. Where the function does
 // not exist, or refuses, the library only warns.
+//
+//nolint:contextcheck // the library passes its background context, see guard
 func (g *guard) Exec(_ context.Context, sql string, arguments ...any) (pgconn.CommandTag, error) {
 	tag, err := g.session.Exec(g.ctx, sql, arguments...)
 	var refused *pgconn.PgError
@@ -103,9 +106,10 @@ func (g *guard) Exec(_ context.Context, sql string, arguments ...any) (pgconn.Co
 
 type guardedTx struct {
 	pgx.Tx
-	ctx context.Context //nolint:containedctx // as above
+	ctx context.Context // as above
 }
 
+//nolint:contextcheck // the library passes its background context, see guard
 func (t *guardedTx) Commit(context.Context) error {
 	if err := t.Tx.Commit(t.ctx); err != nil {
 		abortOn(fmt.Errorf("committing: %w", err))

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -43,10 +42,13 @@ func newAPI(t *testing.T, answer func(w http.ResponseWriter, c call)) *api {
 	a := &api{}
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		if !assert.NoError(t, err) {
+		if err != nil {
+			t.Errorf("reading the request: %v", err)
 			return
 		}
-		assert.Equal(t, token, r.Header.Get("X-API-Key"))
+		if key := r.Header.Get("X-API-Key"); key != token {
+			t.Errorf("X-API-Key is %q, not %q", key, token)
+		}
 		c := call{r.Method, r.URL.Path, r.URL.RawQuery, string(body)}
 		a.mu.Lock()
 		a.calls = append(a.calls, c)
@@ -54,7 +56,7 @@ func newAPI(t *testing.T, answer func(w http.ResponseWriter, c call)) *api {
 		answer(w, c)
 	}))
 	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections() // the library uses it
+		http.DefaultClient.CloseIdleConnections() //nolint:forbidigo // gives back what the library has opened with it
 		a.Close()
 	})
 	return a

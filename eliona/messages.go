@@ -70,7 +70,7 @@ func german() language {
 		refused:        "Der Raum %s konnte für den %s nicht gebucht werden, weil er bereits belegt ist oder die Besprechung nicht annimmt. Die Buchung wurde storniert.",
 		failed:         "Die Buchung des Raums %s für den %s konnte wegen eines technischen Problems nicht nach Exchange übertragen werden. Die Buchung wurde storniert.",
 		problem:        "Die Exchange-Konfiguration %d funktioniert nicht: %s Bis das behoben ist, werden Buchungen nicht synchronisiert.",
-		problems: map[Problem]string{
+		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Ein technisches Problem ist aufgetreten.",
 			ProblemCredentials:         "Exchange nimmt die Zugangsdaten nicht an.",
 			ProblemPermission:          "Dem Konto fehlen Berechtigungen in Exchange.",
@@ -92,7 +92,7 @@ func french() language {
 		refused:        "La salle %s n’a pas pu être réservée pour le %s, car elle est déjà occupée ou n’accepte pas la réunion. La réservation a été annulée.",
 		failed:         "La réservation de la salle %s pour le %s n’a pas pu être transférée vers Exchange en raison d’un problème technique. La réservation a été annulée.",
 		problem:        "La configuration Exchange %d ne fonctionne pas : %s Les réservations ne sont pas synchronisées tant que le problème persiste.",
-		problems: map[Problem]string{
+		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Un problème technique est survenu.",
 			ProblemCredentials:         "Exchange n’accepte pas les identifiants.",
 			ProblemPermission:          "Le compte ne dispose pas des autorisations nécessaires dans Exchange.",
@@ -114,7 +114,7 @@ func italian() language {
 		refused:        "Non è stato possibile prenotare la sala %s per il %s perché è già occupata o non accetta la riunione. La prenotazione è stata annullata.",
 		failed:         "Non è stato possibile trasferire a Exchange la prenotazione della sala %s per il %s a causa di un problema tecnico. La prenotazione è stata annullata.",
 		problem:        "La configurazione Exchange %d non funziona: %s Le prenotazioni non vengono sincronizzate finché il problema non è risolto.",
-		problems: map[Problem]string{
+		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Si è verificato un problema tecnico.",
 			ProblemCredentials:         "Exchange non accetta le credenziali.",
 			ProblemPermission:          "L’account non dispone delle autorizzazioni necessarie in Exchange.",

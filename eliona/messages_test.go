@@ -4,26 +4,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 func TestRoomsAddedCountsInEveryLanguage(t *testing.T) {
-	assert.Equal(t, Translation{
+	require.Equal(t, Translation{
 		De: "1 Exchange-Raum wurde als Asset hinzugefügt.",
 		En: "1 Exchange room was added as an asset.",
 		Fr: "1 salle Exchange a été ajoutée en tant qu’asset.",
 		It: "1 sala Exchange è stata aggiunta come asset.",
 	}, RoomsAddedMessage(1))
-	assert.Equal(t, Translation{
+	require.Equal(t, Translation{
 		De: "12 Exchange-Räume wurden als Assets hinzugefügt.",
 		En: "12 Exchange rooms were added as assets.",
 		Fr: "12 salles Exchange ont été ajoutées en tant qu’assets.",
 		It: "12 sale Exchange sono state aggiunte come asset.",
 	}, RoomsAddedMessage(12))
 	none := RoomsAddedMessage(0)
-	assert.Equal(t, "0 salle Exchange a été ajoutée en tant qu’asset.", none.Fr, "French counts none as one")
-	assert.Contains(t, none.En+none.De+none.It, "rooms were")
+	require.Equal(t, "0 salle Exchange a été ajoutée en tant qu’asset.", none.Fr, "French counts none as one")
+	require.Contains(t, none.En+none.De+none.It, "rooms were")
 }
 
 func TestTimesAreWrittenInTheGivenZone(t *testing.T) {
@@ -32,21 +31,21 @@ func TestTimesAreWrittenInTheGivenZone(t *testing.T) {
 	start := time.Date(2025, 3, 3, 9, 0, 0, 0, time.UTC)
 	booked := BookedTime{Room: " Blue\nroom ", Start: start, End: start.Add(90 * time.Minute), Zone: zurich}
 	message := BookingRefusedMessage(booked)
-	assert.Contains(t, message.En, "Room Blue room could not be booked for 3 March 2025, 10:00–11:30 CET because")
-	assert.Contains(t, message.De, "Der Raum Blue room konnte für den 03.03.2025, 10:00–11:30 Uhr (CET) nicht")
-	assert.Contains(t, message.Fr, "pour le 03/03/2025, 10:00–11:30 (CET), car")
-	assert.Contains(t, message.It, "per il 03/03/2025, 10:00–11:30 (CET) perché")
+	require.Contains(t, message.En, "Room Blue room could not be booked for 3 March 2025, 10:00–11:30 CET because")
+	require.Contains(t, message.De, "Der Raum Blue room konnte für den 03.03.2025, 10:00–11:30 Uhr (CET) nicht")
+	require.Contains(t, message.Fr, "pour le 03/03/2025, 10:00–11:30 (CET), car")
+	require.Contains(t, message.It, "per il 03/03/2025, 10:00–11:30 (CET) perché")
 
 	booked.End = start.Add(20 * time.Hour)
-	assert.Contains(t, BookingFailedMessage(booked).En, "3 March 2025, 10:00 – 4 March 2025, 06:00 CET")
+	require.Contains(t, BookingFailedMessage(booked).En, "3 March 2025, 10:00 – 4 March 2025, 06:00 CET")
 	booked.Zone = nil
-	assert.Contains(t, BookingFailedMessage(booked).De, "03.03.2025, 09:00 – 04.03.2025, 05:00 Uhr (UTC)")
+	require.Contains(t, BookingFailedMessage(booked).De, "03.03.2025, 09:00 – 04.03.2025, 05:00 Uhr (UTC)")
 	booked.Zone = time.FixedZone("", 3600)
-	assert.Contains(t, BookingFailedMessage(booked).It, "(UTC")
+	require.Contains(t, BookingFailedMessage(booked).It, "(UTC")
 	dubai, err := time.LoadLocation("Asia/Dubai")
 	require.NoError(t, err)
 	booked.Zone = dubai
-	assert.Contains(t, BookingFailedMessage(booked).It, "(UTC+04)")
+	require.Contains(t, BookingFailedMessage(booked).It, "(UTC+04)")
 }
 
 func TestEveryTextExistsInEveryLanguage(t *testing.T) {
@@ -54,20 +53,20 @@ func TestEveryTextExistsInEveryLanguage(t *testing.T) {
 	for problem := ProblemOther; problem <= ProblemBookingTooOld; problem++ {
 		message := ConfigurationProblemMessage(7, problem)
 		for _, text := range []string{message.De, message.En, message.Fr, message.It} {
-			assert.Contains(t, text, "7")
-			assert.NotContains(t, text, "%!")
-			assert.False(t, seen[text], text)
+			require.Contains(t, text, "7")
+			require.NotContains(t, text, "%!")
+			require.False(t, seen[text], text)
 			seen[text] = true
 		}
 	}
-	assert.Len(t, seen, 4*7)
-	assert.Equal(t, ConfigurationProblemMessage(7, ProblemOther), ConfigurationProblemMessage(7, Problem(99)))
+	require.Len(t, seen, 4*7)
+	require.Equal(t, ConfigurationProblemMessage(7, ProblemOther), ConfigurationProblemMessage(7, Problem(99)))
 	for _, l := range []language{english(), german(), french(), italian()} {
-		assert.Len(t, l.problems, 7)
+		require.Len(t, l.problems, 7)
 	}
 	recovered := ConfigurationRecoveredMessage(7)
-	assert.Equal(t, "Exchange configuration 7 works again. Bookings are synchronised.", recovered.En)
+	require.Equal(t, "Exchange configuration 7 works again. Bookings are synchronised.", recovered.En)
 	for _, text := range []string{recovered.De, recovered.Fr, recovered.It} {
-		assert.Contains(t, text, "7")
+		require.Contains(t, text, "7")
 	}
 }

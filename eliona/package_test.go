@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/eliona-smart-building-assistant/go-eliona/app"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,32 +32,32 @@ func strict(t *testing.T, content []byte, into any) {
 func TestMetadata(t *testing.T) {
 	var metadata app.Metadata
 	strict(t, storeFile(t, "metadata.json"), &metadata)
-	assert.Equal(t, AppName, metadata.Name)
-	assert.Regexp(t, `^v\d+\.\d+\.\d+$`, metadata.ElionaMinVersion)
-	assert.GreaterOrEqual(t, metadata.ElionaMinVersion, "v14.0.0", "parents by identifier")
+	require.Equal(t, AppName, metadata.Name)
+	require.Regexp(t, `^v\d+\.\d+\.\d+$`, metadata.ElionaMinVersion)
+	require.GreaterOrEqual(t, metadata.ElionaMinVersion, "v14.0.0", "parents by identifier")
 	for _, language := range []string{"en", "de", "fr", "it"} {
-		assert.Equal(t, "Exchange", metadata.DisplayName[language])
-		assert.NotEmpty(t, metadata.Description[language])
+		require.Equal(t, "Exchange", metadata.DisplayName[language])
+		require.NotEmpty(t, metadata.Description[language])
 	}
-	assert.NotNil(t, metadata.DashboardTemplateNames)
-	assert.Empty(t, metadata.DashboardTemplateNames)
-	assert.Equal(t, "v1", metadata.ApiUrl)
-	assert.Equal(t, "/version/openapi.json", metadata.ApiSpecificationPath)
-	assert.Contains(t, metadata.DocumentationUrl, "https://")
-	assert.ElementsMatch(t, []string{"CONNECTION_STRING", "INIT_CONNECTION_STRING", "API_ENDPOINT", "API_TOKEN"}, metadata.UseEnvironment)
+	require.NotNil(t, metadata.DashboardTemplateNames)
+	require.Empty(t, metadata.DashboardTemplateNames)
+	require.Equal(t, "v1", metadata.ApiUrl)
+	require.Equal(t, "/version/openapi.json", metadata.ApiSpecificationPath)
+	require.Contains(t, metadata.DocumentationUrl, "https://")
+	require.ElementsMatch(t, []string{"CONNECTION_STRING", "INIT_CONNECTION_STRING", "API_ENDPOINT", "API_TOKEN"}, metadata.UseEnvironment)
 }
 
 func TestIcon(t *testing.T) {
 	content := string(storeFile(t, "icon"))
-	assert.LessOrEqual(t, len(content), 63*1024)
+	require.LessOrEqual(t, len(content), 63*1024)
 	encoded, isPNG := strings.CutPrefix(content, "data:image/png;base64,")
 	require.True(t, isPNG)
 	data, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	require.NoError(t, err, "no newline, padded")
-	assert.NotContains(t, content, "\n")
+	require.NotContains(t, content, "\n")
 	picture, err := png.Decode(bytes.NewReader(data))
 	require.NoError(t, err)
-	assert.Equal(t, picture.Bounds().Dx(), picture.Bounds().Dy())
+	require.Equal(t, picture.Bounds().Dx(), picture.Bounds().Dy())
 }
 
 // assetType has exactly the keys the API knows, as far as the app uses them.
@@ -80,7 +79,7 @@ type assetType struct {
 func TestAssetTypes(t *testing.T) {
 	files, err := filepath.Glob("../resources/asset-types/*.json")
 	require.NoError(t, err)
-	assert.Len(t, files, 2)
+	require.Len(t, files, 2)
 	want := map[string]map[string]string{
 		RootType: {},
 		RoomType: {"bookable": "property digital", "email": "info", "occupancy": "input digital"},
@@ -88,19 +87,19 @@ func TestAssetTypes(t *testing.T) {
 	for name, attributes := range want {
 		var definition assetType
 		strict(t, storeFile(t, "resources/asset-types/"+name+".json"), &definition)
-		assert.Equal(t, name, definition.Name)
+		require.Equal(t, name, definition.Name)
 		require.NotNil(t, definition.Custom)
-		assert.False(t, *definition.Custom)
+		require.False(t, *definition.Custom)
 		translated(t, definition.Translation)
-		assert.Len(t, definition.Attributes, len(attributes))
+		require.Len(t, definition.Attributes, len(attributes))
 		for _, attribute := range definition.Attributes {
 			kind := attribute.Subtype
 			if attribute.IsDigital {
 				kind += " digital"
 			}
-			assert.Equal(t, attributes[attribute.Name], kind, attribute.Name)
+			require.Equal(t, attributes[attribute.Name], kind, attribute.Name)
 			require.NotNil(t, attribute.Enable, "the default differs between versions")
-			assert.True(t, *attribute.Enable)
+			require.True(t, *attribute.Enable)
 			translated(t, attribute.Translation)
 		}
 	}
@@ -108,9 +107,9 @@ func TestAssetTypes(t *testing.T) {
 
 func translated(t *testing.T, texts map[string]string) {
 	t.Helper()
-	assert.Len(t, texts, 4)
+	require.Len(t, texts, 4)
 	for _, language := range []string{"de", "en", "fr", "it"} {
-		assert.NotEmpty(t, texts[language])
+		require.NotEmpty(t, texts[language])
 	}
 }
 
@@ -126,5 +125,5 @@ func TestResetScriptForgetsEverything(t *testing.T) {
 		require.GreaterOrEqual(t, at, 0, step)
 		position += at
 	}
-	assert.NotContains(t, script, "'ews_%'", "the underscore must be escaped")
+	require.NotContains(t, script, "'ews_%'", "the underscore must be escaped")
 }

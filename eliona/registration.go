@@ -106,11 +106,10 @@ func (r *registration) persist(ctx context.Context) error {
 			return err
 		}
 		wait := min(pause.NextBackOff(), r.options.MaxBackoff)
-		var failure *Error
-		if errors.As(err, &failure) {
+		if failure, ok := errors.AsType[*Error](err); ok {
 			wait = max(wait, failure.RetryAfter)
 		}
-		r.log.WarnContext(ctx, "waiting to register the app", slog.Any("error", err), slog.Duration("retry_in", wait))
+		r.log.WarnContext(ctx, "waiting to register the app", "error", err, "retry_in", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -215,22 +214,19 @@ func (r *registration) ourselves(ctx context.Context, g *guard, steps []func(db.
 	abortOn(tx.Commit(ctx))
 	// The guard confirms after this statement.
 	if _, err := g.Exec(ctx, "select fixprivilege($1, $2)", r.options.AppName, db.Username()); err != nil {
-		r.log.WarnContext(ctx, "cannot grant the schema to the app's role", slog.Any("error", err))
+		r.log.WarnContext(ctx, "cannot grant the schema to the app's role", "error", err)
 	}
 }
 
 // passing tells whether another attempt can end better.
 func passing(err error) bool {
-	var failure *Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*Error](err); ok {
 		return failure.Class == Transient || failure.Class == Denied || failure.Class == NotFound
 	}
-	var server *pgconn.PgError
-	var connecting *pgconn.ConnectError
-	if errors.As(err, &connecting) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	if errors.As(err, &server) {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch server.Code[:min(2, len(server.Code))] {
 		case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, in use, shutdown, system
 			return true

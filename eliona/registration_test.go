@@ -16,7 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -151,7 +150,7 @@ func inBothWays(t *testing.T, run func(t *testing.T, way func(*testing.T, *api))
 	t.Run("ourselves", func(t *testing.T) { run(t, without) })
 }
 
-var errPostgres = &pgconn.PgError{Code: "42501", Message: "permission denied"} //nolint:gochecknoglobals // a constant
+var errPostgres = &pgconn.PgError{Code: "42501", Message: "permission denied"}
 
 func fresh() []string {
 	return []string{
@@ -167,16 +166,16 @@ func TestRegisterInitialisesAndPatchesOnce(t *testing.T) {
 		way(t, a)
 		client := a.client(t)
 		require.NoError(t, Register(t.Context(), client, options(d)))
-		assert.Equal(t, fresh(), d.log)
-		assert.Equal(t, "true", m.registered)
-		assert.Equal(t, "true", m.applied["010000"])
-		assert.Contains(t, a.lines(), "PUT /v2/asset-types?expansions=AssetType.attributes")
+		require.Equal(t, fresh(), d.log)
+		require.Equal(t, "true", m.registered)
+		require.Equal(t, "true", m.applied["010000"])
+		require.Contains(t, a.lines(), "PUT /v2/asset-types?expansions=AssetType.attributes")
 
 		again := &database{}
 		before := len(a.seen())
 		require.NoError(t, Register(t.Context(), client, options(again)))
-		assert.Equal(t, []string{"connect", "pg_advisory_lock", "close"}, again.log, "a role without rights will do")
-		assert.Equal(t, []string{"GET /v2/apps/ews", "GET /v2/apps/ews/patches/010000"}, a.lines()[before:])
+		require.Equal(t, []string{"connect", "pg_advisory_lock", "close"}, again.log, "a role without rights will do")
+		require.Equal(t, []string{"GET /v2/apps/ews", "GET /v2/apps/ews/patches/010000"}, a.lines()[before:])
 	})
 }
 
@@ -186,10 +185,10 @@ func TestRegisterAppliesPatchesToOlderInstallations(t *testing.T) {
 		a := newAPI(t, m.serve)
 		way(t, a)
 		require.NoError(t, Register(t.Context(), a.client(t), options(d)))
-		assert.Equal(t, []string{
+		require.Equal(t, []string{
 			"connect", "pg_advisory_lock", "begin", "010000.sql", "commit", "fixprivilege", "close",
 		}, d.log)
-		assert.Equal(t, "true", m.applied["010000"])
+		require.Equal(t, "true", m.applied["010000"])
 	})
 }
 
@@ -205,9 +204,9 @@ func TestRegisterSurvivesAnswersThatTheLibraryCannotRead(t *testing.T) {
 			a := newAPI(t, m.serve)
 			throughLibrary(t, a)
 			require.NoError(t, Register(t.Context(), a.client(t), options(d)))
-			assert.Equal(t, fresh(), d.log)
-			assert.Equal(t, "true", m.registered)
-			assert.Equal(t, "true", m.applied["010000"])
+			require.Equal(t, fresh(), d.log)
+			require.Equal(t, "true", m.registered)
+			require.Equal(t, "true", m.applied["010000"])
 		})
 	}
 }
@@ -231,10 +230,10 @@ func TestRegisterWaitsWithWarningsOnly(t *testing.T) {
 		o := options(d)
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		require.NoError(t, Register(t.Context(), a.client(t), o))
-		assert.Equal(t, 5, d.connects)
-		assert.Equal(t, 0, d.open)
-		assert.Equal(t, 4, strings.Count(log.String(), "level=WARN"))
-		assert.NotContains(t, log.String(), "level=ERROR")
+		require.Equal(t, 5, d.connects)
+		require.Equal(t, 0, d.open)
+		require.Equal(t, 4, strings.Count(log.String(), "level=WARN"))
+		require.NotContains(t, log.String(), "level=ERROR")
 	})
 }
 
@@ -246,10 +245,10 @@ func TestRegisterRepeatsWhatWasInterrupted(t *testing.T) {
 			a := newAPI(t, m.serve)
 			way(t, a)
 			require.NoError(t, Register(t.Context(), a.client(t), options(d)), where)
-			assert.Equal(t, 2, d.connects, where)
-			assert.Equal(t, 0, d.open)
-			assert.Equal(t, fresh(), d.log[len(d.log)-len(fresh()):])
-			assert.Equal(t, "true", m.registered)
+			require.Equal(t, 2, d.connects, where)
+			require.Equal(t, 0, d.open)
+			require.Equal(t, fresh(), d.log[len(d.log)-len(fresh()):])
+			require.Equal(t, "true", m.registered)
 		})
 	}
 }
@@ -269,9 +268,9 @@ func TestRegisterReturnsWhatWaitingDoesNotMend(t *testing.T) {
 			way(t, a)
 			err := Register(t.Context(), a.client(t), options(d))
 			require.ErrorIs(t, err, errPostgres)
-			assert.Equal(t, 1, d.connects)
-			assert.Equal(t, 0, d.open)
-			assert.Equal(t, "false", m.registered)
+			require.Equal(t, 1, d.connects)
+			require.Equal(t, 0, d.open)
+			require.Equal(t, "false", m.registered)
 		})
 	}
 }
@@ -283,7 +282,7 @@ func TestRegisterDoesNotNeedFixprivilege(t *testing.T) {
 		a := newAPI(t, m.serve)
 		way(t, a)
 		require.NoError(t, Register(t.Context(), a.client(t), options(d)))
-		assert.Equal(t, fresh(), d.log)
+		require.Equal(t, fresh(), d.log)
 	})
 }
 
@@ -295,8 +294,8 @@ func TestRegisterReportsAPanickingStep(t *testing.T) {
 		o := options(d)
 		o.Init = func(context.Context, Connection) error { panic("oops") }
 		require.ErrorContains(t, Register(t.Context(), a.client(t), o), "oops")
-		assert.Equal(t, "false", m.registered)
-		assert.Equal(t, 0, d.open)
+		require.Equal(t, "false", m.registered)
+		require.Equal(t, 0, d.open)
 	})
 }
 
@@ -308,7 +307,7 @@ func TestRegisterEndsWithItsContext(t *testing.T) {
 	o.MinBackoff, o.MaxBackoff = time.Hour, time.Hour
 	o.Logger = slog.New(onWarning{Handler: slog.DiscardHandler, do: stop})
 	require.ErrorIs(t, Register(ctx, a.client(t), o), context.Canceled)
-	assert.Equal(t, 0, d.open)
+	require.Equal(t, 0, d.open)
 }
 
 // onWarning does something at the first line logged.
@@ -327,7 +326,7 @@ func TestRegisterRefusesABadConnectionString(t *testing.T) {
 	a := newAPI(t, says(http.StatusOK, ""))
 	err := Register(t.Context(), a.client(t), RegistrationOptions{InitConnectionString: "postgres://app:secret@host:port/x"})
 	require.Error(t, err)
-	assert.NotContains(t, err.Error(), "secret")
+	require.NotContains(t, err.Error(), "secret")
 }
 
 func TestPutAssetTypes(t *testing.T) {
@@ -336,7 +335,7 @@ func TestPutAssetTypes(t *testing.T) {
 	require.NoError(t, client.PutAssetTypes(t.Context(), os.DirFS("../resources/asset-types")))
 	calls := a.seen()
 	require.Len(t, calls, 2)
-	assert.JSONEq(t, string(storeFile(t, "resources/asset-types/ews_room.json")), calls[0].Body)
+	require.JSONEq(t, string(storeFile(t, "resources/asset-types/ews_room.json")), calls[0].Body)
 	require.Error(t, client.PutAssetTypes(t.Context(), fstest.MapFS{}), "a missing folder is a broken installation")
 	require.Error(t, client.PutAssetTypes(t.Context(), fstest.MapFS{"a.json": {Data: []byte("{")}}))
 }
@@ -357,7 +356,7 @@ func TestRegisterOnPostgreSQL(t *testing.T) {
 		schema := fmt.Sprintf("registration_%d", time.Now().UnixNano())
 		t.Cleanup(func() {
 			_, err := conn.Exec(context.WithoutCancel(t.Context()), "drop schema "+schema+" cascade")
-			assert.NoError(t, err)
+			require.NoError(t, err)
 		})
 		o := RegistrationOptions{
 			InitConnectionString: server,
@@ -368,13 +367,13 @@ func TestRegisterOnPostgreSQL(t *testing.T) {
 		require.NoError(t, Register(t.Context(), a.client(t), o))
 		var sum int
 		require.NoError(t, conn.QueryRow(t.Context(), "select sum(id) from "+schema+".a").Scan(&sum))
-		assert.Equal(t, 3, sum)
+		require.Equal(t, 3, sum)
 
 		o.Patches = append(o.Patches, Patch{Name: "020000", Func: step("insert into " + schema + ".a values (3); select 1/0")})
 		var refused *pgconn.PgError
 		require.ErrorAs(t, Register(t.Context(), a.client(t), o), &refused)
 		require.NoError(t, conn.QueryRow(t.Context(), "select sum(id) from "+schema+".a").Scan(&sum))
-		assert.Equal(t, 3, sum, "all or nothing")
-		assert.Empty(t, m.applied["020000"])
+		require.Equal(t, 3, sum, "all or nothing")
+		require.Empty(t, m.applied["020000"])
 	})
 }

@@ -10,10 +10,11 @@ const (
 	RootType = "ews_root"
 	RoomType = "ews_room"
 
-	rootGAI         GAI = "ews_root"
-	rootName            = "Exchange"
-	rootDescription     = "Exchange rooms"
-	roomDescription     = "Exchange room"
+	rootGAI = GAI("ews_root")
+
+	rootName        = "Exchange"
+	rootDescription = "Exchange rooms"
+	roomDescription = "Exchange room"
 )
 
 // Room is a room mailbox that should have an asset.

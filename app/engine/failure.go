@@ -16,8 +16,7 @@ const (
 // classOf reads an error of a port. What is no *Error is taken as transient:
 // trying again is harmless, giving up is not.
 func classOf(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Class: Transient, Code: codeUnknown, Err: err}

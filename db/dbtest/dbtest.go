@@ -33,7 +33,7 @@ const Variable = "TEST_DATABASE_URL"
 
 // process is what the tests of this process share. TestMain has no way to
 // hand a value to tests, so it has to be a variable.
-var process shared //nolint:gochecknoglobals // see above
+var process shared
 
 type shared struct {
 	mutex   sync.Mutex

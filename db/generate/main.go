@@ -51,7 +51,7 @@ func generate(ctx context.Context, server *postgres.Server) error {
 	if err != nil {
 		return fmt.Errorf("building the sqlboiler driver: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, "go", "tool", tools, "sqlboiler", "--config", config, strings.TrimSpace(string(driver))) //nolint:gosec // our own tools
+	cmd := exec.CommandContext(ctx, "go", "tool", tools, "sqlboiler", "--config", config, strings.TrimSpace(string(driver)))
 	cmd.Env = append(os.Environ(),
 		"PSQL_HOST=127.0.0.1", "PSQL_PORT="+strconv.Itoa(server.Port()), "PSQL_DBNAME=postgres",
 		"PSQL_USER=postgres", "PSQL_PASS=secret", "PSQL_SSLMODE=disable")

@@ -125,7 +125,7 @@ func (s *Server) create(ctx context.Context) error {
 			return fmt.Errorf("giving the data directory to the user %s: %w", s.owner.name, err)
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), //nolint:gosec // the arguments are ours
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"),
 		"-D", s.data(), "-U", superuser, "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	s.prepare(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -174,7 +174,7 @@ func (s *Server) start(ctx context.Context) error {
 	defer func() { _ = log.Close() }() // the server has its own handle
 
 	// The server outlives ctx: it ends by Stop, Kill or with this process.
-	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...) //nolint:gosec,noctx // the arguments are ours; see above
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...) //nolint:noctx // see above
 	s.prepare(cmd)
 	cmd.Stdout, cmd.Stderr = log, log
 	// SIGQUIT lets the server end its own children; SIGKILL would not.
@@ -267,7 +267,7 @@ func (s *Server) prepare(cmd *exec.Cmd) {
 	// process, which then stops the server in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if s.owner != nil {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.owner.uid), Gid: uint32(s.owner.gid)} //nolint:gosec // ids of the system
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.owner.uid), Gid: uint32(s.owner.gid)} // ids of the system
 	}
 }
 

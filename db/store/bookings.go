@@ -51,7 +51,7 @@ func (t *Term) observeKnown(ctx context.Context, tx pgx.Tx, r *record, o engine.
 		if r.Group == 0 && o.Booking.Group != 0 {
 			r.Group = o.Booking.Group
 		}
-		if err := t.save(ctx, tx, r, o.Since); err != nil {
+		if err := t.save(ctx, tx, o.Since, r); err != nil {
 			return "", err
 		}
 		if !changed {
@@ -109,7 +109,7 @@ func (t *Term) observeNew(ctx context.Context, tx pgx.Tx, o engine.BookingObserv
 		return engine.Unchanged, nil
 	}
 	occurrence.Booking = o.Booking.ID
-	if err := t.save(ctx, tx, r, o.Since); err != nil {
+	if err := t.save(ctx, tx, o.Since, r); err != nil {
 		return "", err
 	}
 	return engine.Changed, makeDue(ctx, tx, []meeting.ID{r.ID}, priorityHuman, 0)
@@ -119,7 +119,7 @@ func (t *Term) observeNew(ctx context.Context, tx pgx.Tx, o engine.BookingObserv
 func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]meeting.BookingID, error) {
 	rows, err := t.db.pool.Query(ctx,
 		`select booking_id from ews.occurrence
-		 where configuration_id = $1 and bk_live and $2 = any(bk_assets) and bk_end > $3 and bk_start < $4`,
+		 where configuration_id = $1 and bk_live and bk_assets @> array[$2::int] and bk_end > $3 and bk_start < $4`,
 		t.config, int32(asset), span.Start, span.End)
 	if err != nil {
 		return nil, fmt.Errorf("reading bookings of an asset: %w", err)

@@ -21,13 +21,15 @@ func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
 	var claims []engine.Claim
 	err := t.tx(ctx, "claiming meetings", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx,
-			`update ews.meeting m
-			 set claim_token = gen_random_uuid(), claimed_until = now() + $3::interval
-			 from (select id from ews.meeting
-			       where configuration_id = $1 and due_at <= now() and (claimed_until is null or claimed_until < now())
-			       order by priority, due_at limit $2 for update skip locked) due
-			 where m.id = due.id
-			 returning m.id, m.claim_token::text, m.attempts, m.failing_since`,
+			`with claimed as (
+			   update ews.meeting m
+			   set claim_token = gen_random_uuid(), claimed_until = now() + $3::interval
+			   from (select id from ews.meeting
+			         where configuration_id = $1 and due_at <= now() and (claimed_until is null or claimed_until < now())
+			         order by priority, due_at limit $2 for update skip locked) due
+			   where m.id = due.id
+			   returning m.*)
+			 select id, claim_token::text, attempts, failing_since from claimed order by priority, due_at`,
 			t.config, limit, claimTime)
 		if err != nil {
 			return err
@@ -108,7 +110,7 @@ func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engi
 		}
 		return tx.QueryRow(ctx,
 			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, floor)
-			 values ($1, nullif($2, 0), $3, $4, $5, $6, $7, $8,
+			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8,
 			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $9))
 			 returning id, started_at, floor`,
 			c.Meeting, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
@@ -120,10 +122,10 @@ func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engi
 // Unknown implements engine.Store.
 func (t *Term) Unknown(ctx context.Context, ids []meeting.BookingID) ([]meeting.BookingID, error) {
 	rows, err := t.db.pool.Query(ctx,
-		`select id from unnest($2::int[]) as id
-		 where not exists (select from ews.occurrence where configuration_id = $1 and booking_id = id)
-		   and not exists (select from ews.booking_tombstone where configuration_id = $1 and booking_id = id)
-		 order by id`, t.config, ids)
+		`select b.id from unnest($2::int[]) as b (id)
+		 where not exists (select from ews.occurrence where configuration_id = $1 and booking_id = b.id)
+		   and not exists (select from ews.booking_tombstone where configuration_id = $1 and booking_id = b.id)
+		 order by b.id`, t.config, ids)
 	if err != nil {
 		return nil, fmt.Errorf("looking for unknown bookings: %w", err)
 	}
@@ -156,7 +158,7 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 		if err != nil {
 			return err
 		}
-		if err := t.save(ctx, tx, r, at); err != nil {
+		if err := t.save(ctx, tx, at, r); err != nil {
 			return err
 		}
 		if op != nil {
@@ -204,7 +206,8 @@ func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.
 			   priority = case when want_gen > $3 or $4 is not null then priority else 1 end,
 			   attempts = case when $5 then attempts + 1 else 0 end,
 			   failing_since = case when $5 then coalesce(failing_since, now()) end,
-			   parked_code = $6, parked_at = case when $6 <> '' then now() end,
+			   parked_code = case when want_gen > $3 then '' else $6 end,
+			   parked_at = case when want_gen <= $3 and $6 <> '' then now() end,
 			   error_code = $7
 			 where id = $1 and claim_token = $2`,
 			c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code)

@@ -77,12 +77,14 @@ func (t *Term) TakeMessages(ctx context.Context, limit int) ([]Message, error) {
 	var out []Message
 	err := t.tx(ctx, "taking notices", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx,
-			`update ews.notice n set sent_at = now()
-			 from (select id from ews.notice
-			       where configuration_id = $1 and sent_at is null and closed_at is null and due_at <= now()
-			       order by id limit $2 for update skip locked) due
-			 where n.id = due.id
-			 returning n.id, n.subject, n.code, n.recipient, n.project_id, n.room, n.starts_at, n.ends_at, n.amount`,
+			`with taken as (
+			   update ews.notice n set sent_at = now()
+			   from (select id from ews.notice
+			         where configuration_id = $1 and sent_at is null and closed_at is null and due_at <= now()
+			         order by id limit $2 for update skip locked) due
+			   where n.id = due.id
+			   returning n.*)
+			 select id, subject, code, recipient, project_id, room, starts_at, ends_at, amount from taken order by id`,
 			t.config, limit)
 		if err != nil {
 			return err

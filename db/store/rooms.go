@@ -20,33 +20,56 @@ func (t *Term) SyncRooms(ctx context.Context, list []engine.RoomInfo) (bool, err
 		for i, room := range list {
 			mailboxes[i], names[i] = string(room.Address), room.Name
 		}
-		tag, err := tx.Exec(ctx,
+		returned, err := returning(ctx, tx, t.config, mailboxes)
+		if err != nil {
+			return err
+		}
+		added, err := tx.Exec(ctx,
 			`insert into ews.room as r (configuration_id, mailbox, name)
-			 select $1, l.mailbox, l.name from unnest($2::text[], $3::text[]) as l (mailbox, name)
-			 on conflict (configuration_id, mailbox) do update set
-			   name = excluded.name,
-			   sync_state = case when r.retired_at is null then r.sync_state else '' end,
-			   delta_gen = r.delta_gen + case when r.retired_at is null then 0 else 1 end,
-			   poll_at = case when r.retired_at is null then r.poll_at else now() end,
-			   token_version = r.token_version + case when r.retired_at is null then 0 else 1 end,
-			   retired_at = null
-			 where r.retired_at is not null or r.name <> excluded.name`,
-			t.config, mailboxes, names)
+			 select distinct on (l.mailbox) $1::bigint, l.mailbox, l.name
+			 from unnest($2::text[], $3::text[]) as l (mailbox, name)
+			 on conflict (configuration_id, mailbox) do update set name = excluded.name
+			 where r.name <> excluded.name`, t.config, mailboxes, names)
 		if err != nil {
 			return err
 		}
-		changed = tag.RowsAffected() > 0
-		tag, err = tx.Exec(ctx,
+		retired, err := tx.Exec(ctx,
 			`update ews.room set retired_at = now()
-			 where configuration_id = $1 and retired_at is null and mailbox <> all($2)`,
-			t.config, mailboxes)
-		if err != nil {
-			return err
-		}
-		changed = changed || tag.RowsAffected() > 0
-		return nil
+			 where configuration_id = $1 and retired_at is null and mailbox <> all($2)`, t.config, mailboxes)
+		changed = returned || added.RowsAffected()+retired.RowsAffected() > 0
+		return err
 	})
 	return changed, err
+}
+
+// returning lets retired rooms that are listed again begin anew. Their
+// meetings are looked at once their calendars have been read: what happened
+// to them in Eliona meanwhile was left alone.
+func returning(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, mailboxes []string) (bool, error) {
+	rows, err := tx.Query(ctx,
+		`update ews.room set retired_at = null, sync_state = '', token_version = token_version + 1,
+		   delta_gen = delta_gen + 1, poll_at = now(), fail_count = 0, error_code = '', guard_since = null, guard_gone = 0
+		 where configuration_id = $1 and retired_at is not null and mailbox = any($2) returning id`, config, mailboxes)
+	if err != nil {
+		return false, err
+	}
+	rooms, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil || len(rooms) == 0 {
+		return false, err
+	}
+	rows, err = tx.Query(ctx,
+		`select id from ews.meeting
+		 where id in (select o.meeting_id from ews.cell c join ews.occurrence o on o.id = c.occurrence_id
+		              where c.room_id = any($1))
+		 order by id for update`, rooms)
+	if err != nil {
+		return false, err
+	}
+	meetings, err := pgx.CollectRows(rows, pgx.RowTo[meeting.ID])
+	if err != nil {
+		return false, err
+	}
+	return true, makeDue(ctx, tx, meetings, priorityArchive, 60)
 }
 
 // Rooms implements engine.Store.
@@ -89,10 +112,11 @@ func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error
 	})
 }
 
-// PollRooms implements engine.Store.
+// PollRooms implements engine.Store. Rooms that fail and rooms whose last read
+// was suspicious keep their time: they wait for something else.
 func (t *Term) PollRooms(ctx context.Context, rooms []meeting.RoomID) error {
 	return t.tx(ctx, "making rooms due", func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `update ews.room set poll_at = now() where id = any($1) and poll_at > now() and fail_count = 0`, rooms)
+		_, err := tx.Exec(ctx, `update ews.room set poll_at = now() where id = any($1) and poll_at > now() and fail_count = 0 and guard_since is null`, rooms)
 		return err
 	})
 }
@@ -103,7 +127,10 @@ func (t *Term) SaveDelta(ctx context.Context, room engine.DueRoom, d engine.Delt
 		err := tx.QueryRow(ctx,
 			`update ews.room set sync_state = $3, token_version = token_version + 1,
 			   delta_gen = delta_gen + case when $4 then 1 else 0 end,
-			   poll_at = now() + make_interval(secs => $5), polled_at = now(), fail_count = 0, error_code = ''
+			   poll_at = now() + make_interval(secs => $5), polled_at = now(),
+			   -- a poll that leads to a read has succeeded when that has
+			   fail_count = case when $4 or delta_gen > read_gen or audit_at <= now() then fail_count else 0 end,
+			   error_code = case when $4 or delta_gen > read_gen or audit_at <= now() then error_code else '' end
 			 where id = $1 and token_version = $2
 			 returning token_version, delta_gen, delta_gen > read_gen or audit_at <= now()`,
 			room.ID, room.TokenVersion, d.Token, d.Changed || baseline, t.until(next)).
@@ -186,6 +213,7 @@ func (t *Term) SaveAssets(ctx context.Context, assets []engine.Asset) error {
 				`insert into ews.asset as a (configuration_id, project_id, global_asset_id, provider_id, asset_id, described_at)
 				 values ($1, $2, $3, $4, nullif($5, 0), case when $6 then now() end)
 				 on conflict (configuration_id, project_id, global_asset_id) do update set
+				   provider_id = excluded.provider_id,
 				   asset_id = coalesce(excluded.asset_id, a.asset_id),
 				   described_at = coalesce(a.described_at, excluded.described_at)`,
 				t.config, a.Project, a.GAI, a.Room, int32(a.ID), a.Described)

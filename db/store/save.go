@@ -10,52 +10,63 @@ import (
 	"ews/app/meeting"
 )
 
-// save writes back what changed of a record, including new meetings,
-// occurrences and cells. Nothing is ever removed here.
-func (t *Term) save(ctx context.Context, tx pgx.Tx, r *record, at meeting.Tick) error {
-	if r.fresh {
-		err := tx.QueryRow(ctx,
+// save writes back what changed of the records, including new meetings,
+// occurrences and cells, in three round trips however many they are. Nothing
+// is ever removed here.
+func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...*record) error {
+	batch := &pgx.Batch{}
+	for _, r := range records {
+		t.queueHead(batch, r)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("saving meetings: %w", err)
+	}
+	batch = &pgx.Batch{}
+	for _, r := range records {
+		for _, o := range r.Occurrences {
+			t.queueOccurrence(batch, r, o)
+		}
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("saving occurrences: %w", err)
+	}
+	batch = &pgx.Batch{}
+	for _, r := range records {
+		for _, o := range r.Occurrences {
+			was := r.before(o)
+			t.queueTombstone(batch, was, o, at)
+			queueCells(batch, was, o)
+		}
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("saving cells: %w", err)
+	}
+	return nil
+}
+
+// before returns the occurrence as it was loaded, or nil if it is new.
+func (r *record) before(o *meeting.Occurrence) *meeting.Occurrence {
+	if r.was == nil || o.ID == 0 {
+		return nil
+	}
+	return r.was.Occurrence(o.ID)
+}
+
+func (t *Term) queueHead(batch *pgx.Batch, r *record) {
+	switch {
+	case r.fresh:
+		r.Config = t.config
+		batch.Queue(
 			`insert into ews.meeting (configuration_id, uid, origin, organizer, booking_group_id, ref, copy_mailbox, copy_item)
 			 values ($1, $2, $3, $4, nullif($5, 0), $6, $7, $8) returning id, want_gen`,
-			t.config, r.UID, r.Origin, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem).Scan(&r.ID, &r.wantGen)
-		if err != nil {
-			return fmt.Errorf("inserting a meeting: %w", err)
-		}
-		r.Config = t.config
-	} else if headChanged(r.was, r.Meeting) {
-		_, err := tx.Exec(ctx,
+			t.config, r.UID, r.Origin, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&r.ID, &r.wantGen) })
+	case headChanged(r.was, r.Meeting):
+		batch.Queue(
 			`update ews.meeting set uid = $2, organizer = $3, booking_group_id = nullif($4, 0), ref = $5,
 			        copy_mailbox = $6, copy_item = $7 where id = $1`,
 			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem)
-		if err != nil {
-			return fmt.Errorf("updating a meeting: %w", err)
-		}
 	}
-	batch := &pgx.Batch{}
-	for _, o := range r.Occurrences {
-		var was *meeting.Occurrence
-		if r.was != nil && o.ID != 0 {
-			was = r.was.Occurrence(o.ID)
-		}
-		if o.ID == 0 {
-			if err := t.insertOccurrence(ctx, tx, r.ID, o); err != nil {
-				return err
-			}
-		} else if was == nil || occurrenceChanged(was, o) {
-			queueOccurrence(batch, o)
-		}
-		if was != nil && was.Booking != 0 && o.Booking != was.Booking {
-			batch.Queue(
-				`insert into ews.booking_tombstone (configuration_id, booking_id, tick) values ($1, $2, $3)
-				 on conflict (configuration_id, booking_id) do update set tick = excluded.tick, at = now()`,
-				t.config, was.Booking, at)
-		}
-		queueCells(batch, was, o)
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("saving a meeting: %w", err)
-	}
-	return nil
 }
 
 func headChanged(a, b *meeting.Meeting) bool {
@@ -69,34 +80,48 @@ func occurrenceChanged(a, b *meeting.Occurrence) bool {
 	return !reflect.DeepEqual(x, y)
 }
 
-func (t *Term) insertOccurrence(ctx context.Context, tx pgx.Tx, of meeting.ID, o *meeting.Occurrence) error {
-	err := tx.QueryRow(ctx,
-		`insert into ews.occurrence (meeting_id, configuration_id, recurrence_key) values ($1, $2, $3) returning id`,
-		of, t.config, o.Key).Scan(&o.ID)
-	if err != nil {
-		return fmt.Errorf("inserting an occurrence: %w", err)
-	}
-	batch := &pgx.Batch{}
-	queueOccurrence(batch, o)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("inserting an occurrence: %w", err)
-	}
-	return nil
-}
-
-func queueOccurrence(batch *pgx.Batch, o *meeting.Occurrence) {
-	batch.Queue(
-		`update ews.occurrence set booking_id = nullif($2, 0),
-		   base_live = $3, base_start = $4, base_end = $5,
-		   bk_live = $6, bk_start = $7, bk_end = $8, bk_assets = $9, bk_tick = $10,
-		   copy_state = $11, copy_start = $12, copy_end = $13, copy_checked_at = $14, ex_tick = $15,
-		   asked_by = $16, asked_at = $17, refusal = $18, refusal_code = $19, withdraw = $20
-		 where id = $1`,
-		o.ID, int32(o.Booking),
+func (t *Term) queueOccurrence(batch *pgx.Batch, r *record, o *meeting.Occurrence) {
+	values := []any{
+		int32(o.Booking),
 		o.BaseLive, orNull(o.Base.Start), orNull(o.Base.End),
 		o.BookingLive, orNull(o.BookingSpan.Start), orNull(o.BookingSpan.End), assetInts(o.Assets), o.BookingTick,
 		o.Copy.OrUnknown(), orNull(o.CopySpan.Start), orNull(o.CopySpan.End), orNull(o.CopyCheckedAt), o.ExchangeTick,
-		o.AskedBy, orNull(o.AskedAt), o.Refusal, o.RefusalCode, o.Withdraw)
+		o.AskedBy, orNull(o.AskedAt), o.Refusal, o.RefusalCode, o.Withdraw,
+	}
+	if o.ID == 0 {
+		batch.Queue(
+			`insert into ews.occurrence (booking_id, base_live, base_start, base_end,
+			   bk_live, bk_start, bk_end, bk_assets, bk_tick,
+			   copy_state, copy_start, copy_end, copy_checked_at, ex_tick,
+			   asked_by, asked_at, refusal, refusal_code, withdraw,
+			   meeting_id, configuration_id, recurrence_key)
+			 values (nullif($1, 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+			         $20, $21, $22) returning id`,
+			append(values, r.ID, t.config, o.Key)...).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&o.ID) })
+		return
+	}
+	if was := r.before(o); was != nil && !occurrenceChanged(was, o) {
+		return
+	}
+	batch.Queue(
+		`update ews.occurrence set booking_id = nullif($1, 0),
+		   base_live = $2, base_start = $3, base_end = $4,
+		   bk_live = $5, bk_start = $6, bk_end = $7, bk_assets = $8, bk_tick = $9,
+		   copy_state = $10, copy_start = $11, copy_end = $12, copy_checked_at = $13, ex_tick = $14,
+		   asked_by = $15, asked_at = $16, refusal = $17, refusal_code = $18, withdraw = $19
+		 where id = $20`, append(values, o.ID)...)
+}
+
+// queueTombstone remembers a booking that was given up.
+func (t *Term) queueTombstone(batch *pgx.Batch, was, o *meeting.Occurrence, at meeting.Tick) {
+	if was == nil || was.Booking == 0 || was.Booking == o.Booking {
+		return
+	}
+	batch.Queue(
+		`insert into ews.booking_tombstone (configuration_id, booking_id, tick) values ($1, $2, $3)
+		 on conflict (configuration_id, booking_id) do update set tick = excluded.tick, at = now()`,
+		t.config, was.Booking, at)
 }
 
 func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
@@ -121,7 +146,7 @@ func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
 }
 
 // makeDue marks meetings as changed: their work is due after settle, sooner
-// if it was to be done sooner, and at their best priority.
+// if it was to be done sooner, and then at the better of both priorities.
 func makeDue(ctx context.Context, tx pgx.Tx, ids []meeting.ID, priority int, settle float64) error {
 	if len(ids) == 0 {
 		return nil
@@ -129,7 +154,8 @@ func makeDue(ctx context.Context, tx pgx.Tx, ids []meeting.ID, priority int, set
 	_, err := tx.Exec(ctx,
 		`update ews.meeting set want_gen = want_gen + 1,
 		   due_at = least(due_at, now() + make_interval(secs => $3)),
-		   priority = least(priority, $2), parked_code = '', parked_at = null,
+		   priority = case when due_at is null then $2 else least(priority, $2) end,
+		   parked_code = '', parked_at = null,
 		   attempts = 0, failing_since = null
 		 where id = any($1)`, ids, priority, settle)
 	if err != nil {

@@ -50,7 +50,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &DB{pool: pool, now: o.Now}, nil
+	// The database keeps microseconds. Finer instants would change their order
+	// by being stored.
+	now := func() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
+	return &DB{pool: pool, now: now}, nil
 }
 
 // Pool returns the pool, for packages that keep other tables.
@@ -68,8 +71,8 @@ func (db *DB) Installation(ctx context.Context) (string, error) {
 	return id, nil
 }
 
-// inTx runs f in a transaction. Serialisation and deadlock failures are
-// repeated, since f has no effect outside.
+// inTx runs f in a transaction. It is repeated when it lost a race against
+// another one, since f has no effect outside.
 func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
 	const tries = 5
 	for try := 1; ; try++ {
@@ -80,9 +83,19 @@ func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
 	}
 }
 
+// repeatable tells errors of races: serialisation failures, deadlocks, and
+// inserts of what another transaction inserted since we looked, which the next
+// try finds.
 func repeatable(err error) bool {
 	var state interface{ SQLState() string }
-	return errors.As(err, &state) && (state.SQLState() == "40001" || state.SQLState() == "40P01")
+	if !errors.As(err, &state) {
+		return false
+	}
+	switch state.SQLState() {
+	case "40001", "40P01", "23505":
+		return true
+	}
+	return false
 }
 
 // orNull stores a zero time as null.

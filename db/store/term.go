@@ -46,7 +46,7 @@ func (db *DB) Lead(ctx context.Context, config meeting.ConfigID) (*Term, error) 
 	if err := t.begin(ctx); err != nil {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		return nil, errors.Join(err, conn.Close(closing))
+		return nil, errors.Join(err, t.disconnect(closing))
 	}
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	t.stop = cancel
@@ -110,18 +110,31 @@ func (t *Term) Lost() <-chan struct{} { return t.lost }
 func (t *Term) Close(ctx context.Context) error {
 	t.stop()
 	t.wait.Wait()
-	if err := t.conn.Close(ctx); err != nil {
+	if err := t.disconnect(ctx); err != nil {
 		return fmt.Errorf("closing the lock's connection of configuration %d: %w", t.config, err)
 	}
 	return nil
 }
 
+// disconnect closes the lock's connection. The server takes a moment to notice
+// that, so the lock is freed first where that is possible.
+func (t *Term) disconnect(ctx context.Context) error {
+	if !t.conn.IsClosed() {
+		_, _ = t.conn.Exec(ctx, `select pg_advisory_unlock_all()`)
+	}
+	return t.conn.Close(ctx)
+}
+
 // tx runs f in a transaction that only the present owner can commit.
 func (t *Term) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
+	return t.locked(ctx, what, "for share", f)
+}
+
+func (t *Term) locked(ctx context.Context, what, lock string, f func(pgx.Tx) error) error {
 	err := inTx(ctx, t.db.pool, func(tx pgx.Tx) error {
 		var one int
 		err := tx.QueryRow(ctx,
-			`select 1 from ews.configuration where id = $1 and owner_epoch = $2 for share`,
+			`select 1 from ews.configuration where id = $1 and owner_epoch = $2 `+lock,
 			t.config, t.epoch).Scan(&one)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return engine.ErrFenced
@@ -156,7 +169,8 @@ func tick(ctx context.Context, q querier) (meeting.Tick, error) {
 
 // SetStatus implements engine.Store.
 func (t *Term) SetStatus(ctx context.Context, code, text string) error {
-	return t.tx(ctx, "storing the status", func(tx pgx.Tx) error {
+	// Its row is written: a share lock could only be widened by a deadlock.
+	return t.locked(ctx, "storing the status", "for no key update", func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx,
 			`update ews.configuration
 			 set status_code = $2, status = $3, status_since = now()

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,7 +41,7 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 		}
 		x := &windowDiff{WindowRead: w, now: t.db.now(), records: records, config: t.config}
 		x.apply()
-		if x.gone > 0 && !w.Confirmed {
+		if len(x.missing) > 0 && !w.Confirmed {
 			tombs, err := tombstones(ctx, tx, w.Room.ID)
 			if err != nil {
 				return err
@@ -49,11 +52,11 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 			}
 		}
 		result.Changed, result.Stale = x.changed, x.stale
+		if err := t.save(ctx, tx, at, x.records...); err != nil {
+			return err
+		}
 		var now, soon []meeting.ID
 		for _, r := range x.records {
-			if err := t.save(ctx, tx, r, at); err != nil {
-				return err
-			}
 			switch {
 			case !r.dirty:
 			case awaited(r.Meeting):
@@ -65,7 +68,7 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 		if err := makeDue(ctx, tx, now, priorityHuman, 0); err != nil {
 			return err
 		}
-		if err := makeDue(ctx, tx, soon, priorityOf(w), settle); err != nil {
+		if err := makeDue(ctx, tx, soon, priorityOf(x.changed), settle); err != nil {
 			return err
 		}
 		return closeRead(ctx, tx, w, t.until(w.NextAudit), x.stale)
@@ -77,8 +80,8 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 }
 
 // priorityOf lets a first import yield to what people do now.
-func priorityOf(w engine.WindowRead) int {
-	if len(w.Sightings) > 50 {
+func priorityOf(changed int) int {
+	if changed > 50 {
 		return priorityArchive
 	}
 	return priorityChange
@@ -101,9 +104,11 @@ func (t *Term) windowRecords(ctx context.Context, tx pgx.Tx, w engine.WindowRead
 		uids[i] = string(s.UID)
 	}
 	return load(ctx, tx,
-		`configuration_id = $1 and (uid = any($2) or id in (
+		`id in (
+		   select id from ews.meeting where configuration_id = $1 and uid = any($2)
+		   union
 		   select o.meeting_id from ews.cell c join ews.occurrence o on o.id = c.occurrence_id
-		   where c.room_id = $3 and c.seen <> 'none' and c.seen_end > $4 and c.seen_start < $5))`,
+		   where c.room_id = $3 and c.seen <> 'none' and c.seen_end > $4 and c.seen_start < $5)`,
 		t.config, uids, w.Room.ID, w.Span.Start, w.Span.End)
 }
 
@@ -125,16 +130,20 @@ func tombstones(ctx context.Context, tx pgx.Tx, room meeting.RoomID) (map[meetin
 
 func closeRead(ctx context.Context, tx pgx.Tx, w engine.WindowRead, audit float64, stale bool) error {
 	batch := &pgx.Batch{}
-	gen := w.Room.DeltaGen
+	batch.Queue(
+		`update ews.room set read_at = now(), fail_count = 0, error_code = '', guard_since = null, guard_gone = 0
+		 where id = $1`, w.Room.ID)
 	if stale {
-		gen-- // part of what the read says was overtaken: read again
+		// Part of what the read says was overtaken: read again.
+		batch.Queue(`update ews.room set audit_at = now(), poll_at = least(poll_at, now() + interval '1 second') where id = $1`,
+			w.Room.ID)
+	} else {
+		batch.Queue(`update ews.room set read_gen = greatest(read_gen, $2), audit_at = now() + make_interval(secs => $3) where id = $1`,
+			w.Room.ID, w.Room.DeltaGen, audit)
 	}
 	batch.Queue(
-		`update ews.room set read_gen = greatest(read_gen, $2), read_at = now(), fail_count = 0, error_code = '',
-		   audit_at = now() + make_interval(secs => $3), guard_since = null, guard_gone = 0,
-		   poll_at = case when $4 then least(poll_at, now() + interval '1 second') else poll_at end
-		 where id = $1`, w.Room.ID, gen, audit, stale)
-	batch.Queue(`delete from ews.room_tombstone where room_id = $1`, w.Room.ID)
+		`delete from ews.room_tombstone
+		 where room_id = $1 and exists (select from ews.room where id = $1 and read_gen >= delta_gen)`, w.Room.ID)
 	return tx.SendBatch(ctx, batch).Close()
 }
 
@@ -156,14 +165,25 @@ type windowDiff struct {
 
 	changed int
 	stale   bool
-	gone    int // entries that vanished
-	before  int // entries there were
-	missing []meeting.ItemID
+	before  int    // meetings there were
+	missing []lost // entries that vanished
+}
+
+// lost is an entry that vanished.
+type lost struct {
+	uid  meeting.UID
+	item meeting.ItemID
 }
 
 type slot struct {
 	uid meeting.UID
 	key meeting.Key
+}
+
+// compare gives new meetings an order, so that transactions that insert the
+// same ones wait for one another instead of deadlocking.
+func (s slot) compare(o slot) int {
+	return cmp.Or(cmp.Compare(s.uid, o.uid), cmp.Compare(s.key, o.key))
 }
 
 func (x *windowDiff) apply() {
@@ -178,8 +198,9 @@ func (x *windowDiff) apply() {
 			shown[slot{s.UID, s.Key}] = s
 		}
 	}
-	for at, s := range shown {
-		r := byUID[at.uid]
+	held := map[meeting.UID]bool{}
+	for _, at := range slices.SortedFunc(maps.Keys(shown), slot.compare) {
+		s, r := shown[at], byUID[at.uid]
 		if r == nil {
 			r = &record{fresh: true, Meeting: &meeting.Meeting{
 				Config: x.config, UID: at.uid, Origin: meeting.Exchange, Organizer: s.Organizer,
@@ -190,7 +211,11 @@ func (x *windowDiff) apply() {
 		if r.Origin == meeting.Exchange && s.Organizer != "" {
 			r.Organizer = s.Organizer
 		}
-		x.note(r, occurrenceOf(r, at.key), s)
+		o := occurrenceOf(r, at.key)
+		if c := o.CellOf(x.Room.ID); c != nil && c.Seen != meeting.None {
+			held[at.uid] = true
+		}
+		x.note(r, o, s)
 	}
 	for _, r := range x.records {
 		for _, o := range r.Occurrences {
@@ -203,12 +228,12 @@ func (x *windowDiff) apply() {
 			}
 			item := c.Item
 			if x.note(r, o, nil) {
-				x.gone++
-				x.missing = append(x.missing, item)
+				held[r.UID] = true
+				x.missing = append(x.missing, lost{r.UID, item})
 			}
 		}
 	}
-	x.before = x.gone + len(shown)
+	x.before = len(held)
 }
 
 func (x *windowDiff) note(r *record, o *meeting.Occurrence, s *meeting.Sighting) bool {
@@ -222,13 +247,13 @@ func (x *windowDiff) note(r *record, o *meeting.Occurrence, s *meeting.Sighting)
 }
 
 func (x *windowDiff) unexplained(tombs map[meeting.ItemID]bool) int {
-	n := 0
-	for _, item := range x.missing {
-		if item == "" || !tombs[item] {
-			n++
+	meetings := map[meeting.UID]bool{}
+	for _, m := range x.missing {
+		if m.item == "" || !tombs[m.item] {
+			meetings[m.uid] = true
 		}
 	}
-	return n
+	return len(meetings)
 }
 
 // better picks among several items of one occurrence, as a cancelled and

@@ -59,7 +59,11 @@ type Booking struct {
 	End             time.Time `json:"end"`
 	Cancelled       bool      `json:"cancelled"`
 	Reason          string    `json:"reason"`
-	ClientReference string    `json:"clientReference"`
+	ClientReference string    `json:"clientReference"` // of who created it
+	History         []struct {
+		Action          string `json:"action"` // created, updated, unchanged, cancelled
+		ClientReference string `json:"clientReference"`
+	} `json:"history"`
 }
 
 // Bookings returns all bookings, in the order of their ids.

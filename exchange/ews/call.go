@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"strconv"
@@ -242,10 +241,10 @@ func (c *Client) codeError(inv *invocation, code, message string, detail map[str
 // statusError classifies an answer without SOAP message.
 func (c *Client) statusError(inv *invocation) *Error {
 	e := c.newError(inv, "", verdictOfStatus(inv.status, inv.header.Get("Location")), "", nil, nil)
-	switch {
-	case inv.status == http.StatusUnauthorized:
+	switch inv.status {
+	case http.StatusUnauthorized:
 		e.Code = CodeCredentials
-	case inv.status == http.StatusOK:
+	case http.StatusOK:
 		e.Code, e.Err = CodeInvalidAnswer, wire.ErrNotEnvelope
 	}
 	return e
@@ -331,9 +330,9 @@ func (c *Client) observe(inv *invocation, attempt int, failure *Error) {
 	} else if call.Code != "NoError" {
 		call.Class = verdictOfCode(inv.operation, call.Code).class.String()
 	}
-	c.log.Debug("ews call", slog.String("op", call.Operation), slog.Duration("duration", call.Duration),
-		slog.Int("status", call.HTTPStatus), slog.String("code", call.Code), slog.Int("attempt", attempt),
-		slog.String("request_id", inv.requestID))
+	c.log.Debug("ews call", "op", call.Operation, "duration", call.Duration,
+		"status", call.HTTPStatus, "code", call.Code, "attempt", attempt,
+		"request_id", inv.requestID)
 	if c.options.Observe != nil {
 		c.options.Observe(call)
 	}

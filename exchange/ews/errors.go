@@ -88,7 +88,7 @@ const (
 	CodeAnswerTooLarge   = "ClientAnswerTooLarge"   // more than Options.MaxResponseBytes
 	CodeInvalidRequest   = "ClientInvalidRequest"   // refused before sending
 	CodeBackOff          = "ClientBackOff"          // not sent: the back-off outlasts the context
-	CodeCredentials      = "ClientCredentials"      // no token, or logon refused
+	CodeCredentials      = "ClientCredentials"      //nolint:gosec // no secret but a code: no token, or logon refused
 	CodeUntrustedServer  = "ClientUntrustedServer"  // TLS certificate not accepted
 	CodeRepeatedAnswer   = "ClientRepeatedAnswer"   // paging does not advance
 	CodeIncompleteAnswer = "ClientIncompleteAnswer" // fewer response messages than requested ids
@@ -131,8 +131,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // ClassOf returns the class of err: that of the *Error it wraps, else
 // ClassPermanent. Use it on non-nil errors.
 func ClassOf(err error) Class {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class
 	}
 	return ClassPermanent

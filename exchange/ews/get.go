@@ -49,6 +49,7 @@ func (r ItemRef) wire() any {
 		return wire.OccurrenceIDRef{MasterID: id, ChangeKey: key, Index: r.index}
 	case refMaster:
 		return wire.MasterIDRef{OccurrenceID: id, ChangeKey: key}
+	case refItem: // below
 	}
 	return wire.ItemIDRef{ID: id, ChangeKey: key}
 }

@@ -125,7 +125,7 @@ func enrichChallenge(challenge, binding []byte) (enriched []byte, withMIC bool, 
 
 func appendPair(b []byte, id uint16, value []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, id)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(value))) //nolint:gosec // values are short
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(value))) // values are short
 	return append(b, value...)
 }
 
@@ -143,9 +143,9 @@ func field(message []byte, pos int) ([]byte, error) {
 }
 
 func putField(message []byte, pos, size, offset int) {
-	binary.LittleEndian.PutUint16(message[pos:], uint16(size))     //nolint:gosec // checked by the caller
-	binary.LittleEndian.PutUint16(message[pos+2:], uint16(size))   //nolint:gosec // as above
-	binary.LittleEndian.PutUint32(message[pos+4:], uint32(offset)) //nolint:gosec // as above
+	binary.LittleEndian.PutUint16(message[pos:], uint16(size))     // checked by the caller
+	binary.LittleEndian.PutUint16(message[pos+2:], uint16(size))   // as above
+	binary.LittleEndian.PutUint32(message[pos+4:], uint32(offset)) // as above
 }
 
 // insertMIC makes room for version and MIC behind the header and computes the
@@ -238,7 +238,7 @@ func channelBinding(certificate *x509.Certificate) []byte {
 func bindingToken(certificateHash []byte) []byte {
 	application := append([]byte("tls-server-end-point:"), certificateHash...)
 	gss := make([]byte, 16, 20+len(application))
-	gss = binary.LittleEndian.AppendUint32(gss, uint32(len(application))) //nolint:gosec // below 100
+	gss = binary.LittleEndian.AppendUint32(gss, uint32(len(application))) // below 100
 	sum := md5.Sum(append(gss, application...))                           //nolint:gosec // NTLM is defined on it
 	return sum[:]
 }

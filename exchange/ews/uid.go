@@ -84,8 +84,8 @@ func buildGOID(created time.Time, content []byte) []byte {
 	_, _ = hex.Decode(id, []byte(goidHeader))
 	if !created.IsZero() {
 		ticks := (created.Unix()+fileTimeEpoch)*10_000_000 + int64(created.Nanosecond())/100
-		binary.LittleEndian.PutUint64(id[goidTimeOffset:], uint64(max(ticks, 0))) //nolint:gosec // not negative
+		binary.LittleEndian.PutUint64(id[goidTimeOffset:], uint64(max(ticks, 0))) // not negative
 	}
-	binary.LittleEndian.PutUint32(id[goidSizeOffset:], uint32(len(content))) //nolint:gosec // short
+	binary.LittleEndian.PutUint32(id[goidSizeOffset:], uint32(len(content))) // short
 	return append(id, content...)
 }

@@ -41,7 +41,7 @@ type requestHeader struct {
 }
 
 type impersonation struct {
-	SmtpAddress Text `xml:"t:ConnectingSID>t:SmtpAddress"`
+	SMTPAddress Text `xml:"t:ConnectingSID>t:SmtpAddress"`
 }
 
 type requestBody struct {
@@ -60,7 +60,7 @@ func EncodeEnvelope(h Header, operation any) ([]byte, error) {
 	e := requestEnvelope{SOAP: NamespaceSOAP, M: NamespaceMessages, T: NamespaceTypes}
 	e.Header.Version.Version = h.Version
 	if h.Impersonate != "" {
-		e.Header.Impersonation = &impersonation{SmtpAddress: Text(h.Impersonate)}
+		e.Header.Impersonation = &impersonation{SMTPAddress: Text(h.Impersonate)}
 	}
 	e.Body.Operation = operation
 	var b bytes.Buffer
@@ -195,23 +195,24 @@ func DecodeEnvelope(r io.Reader) (*Envelope, error) {
 // syntax error, while the cause (a reset, a timeout, a size limit) decides what
 // the caller may do next.
 type tracker struct {
-	r   io.Reader
-	err error
+	r     io.Reader
+	err   error
+	ended bool // err is the regular end
 }
 
 func (t *tracker) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
 	if err != nil {
-		t.err = err
+		t.err, t.ended = err, err == io.EOF
 	}
 	return n, err
 }
 
 func decodeError(err error, source *tracker, beforeRoot error) error {
 	switch {
-	case source.err != nil && source.err != io.EOF:
+	case source.err != nil && !source.ended:
 		return fmt.Errorf("wire: read the answer: %w", source.err)
-	case source.err == io.EOF && isEarlyEnd(err):
+	case source.ended && isEarlyEnd(err):
 		return ErrTruncated
 	case beforeRoot != nil:
 		return beforeRoot

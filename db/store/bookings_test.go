@@ -1,0 +1,287 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stretchr/testify/require"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+	"ews/app/plan"
+)
+
+// booking 7 of asset 10 tomorrow at nine, read just now.
+func (o *office) booking() engine.BookingObservation {
+	o.t.Helper()
+	return engine.BookingObservation{
+		Booking: engine.Booking{
+			ID: 7, Group: 3, Assets: []meeting.AssetID{10}, Organizer: " Anna@Example.com", Span: o.hour(9),
+		},
+		Since: o.tick(), UID: "uid of 7", Ref: "ref of 7",
+	}
+}
+
+func (o *office) observe(b engine.BookingObservation) engine.Observed {
+	o.t.Helper()
+	observed, err := o.term.ObserveBooking(o.t.Context(), b)
+	require.NoError(o.t, err)
+	return observed
+}
+
+// apply lets f change the occurrence of the one meeting there is to work on.
+func (o *office) apply(f func(*meeting.Occurrence, meeting.Moment)) {
+	o.t.Helper()
+	c := o.claim()
+	require.NoError(o.t, o.term.Apply(o.t.Context(), c, nil, func(m *meeting.Meeting, at meeting.Moment) ([]engine.Notice, error) {
+		f(m.Occurrences[0], at)
+		return nil, nil
+	}))
+	o.release(c, o.load(c).Gen, engine.Release{})
+}
+
+func TestABookingBecomesAMeeting(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	require.Equal(t, engine.Changed, o.observe(o.booking()))
+	equal(t, &meeting.Meeting{
+		Config: o.config, UID: "uid of 7", Ref: "ref of 7", Origin: meeting.Eliona, Organizer: "anna@example.com", Group: 3,
+		Occurrences: []*meeting.Occurrence{{
+			Booking: 7, BookingLive: true, BookingSpan: o.hour(9), Assets: []meeting.AssetID{10}, Copy: meeting.CopyUnknown,
+		}},
+	}, o.meeting("uid of 7"), cmpopts.IgnoreFields(meeting.Meeting{}, "ID"), cmpopts.IgnoreFields(meeting.Occurrence{}, "ID"))
+	w := o.work("uid of 7")
+	require.Greater(t, w.Want, w.Done)
+	require.Zero(t, w.Priority, "somebody waits for it")
+	require.LessOrEqual(t, w.Wait, time.Duration(0))
+}
+
+func TestBookersNeedNotHaveAnAddress(t *testing.T) {
+	t.Parallel()
+	for _, organizer := range []string{"", "front desk", "a@b@c", "<anna@example.com>"} {
+		o := newOffice(t)
+		o.room("lake@example.com", 10)
+		b := o.booking()
+		b.Booking.Organizer = organizer
+		require.Equal(t, engine.Changed, o.observe(b))
+		require.Empty(t, o.meeting("uid of 7").Organizer)
+	}
+}
+
+func TestAKnownBookingIsObserved(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	o.observe(o.booking())
+	o.settled()
+	gen := o.gen("uid of 7")
+
+	require.Equal(t, engine.Unchanged, o.observe(o.booking()))
+	require.Equal(t, gen, o.gen("uid of 7"))
+	require.Empty(t, claimsNow(o))
+
+	moved := o.booking()
+	moved.Booking.Span, moved.Booking.Assets = o.hour(11), []meeting.AssetID{99, 10}
+	require.Equal(t, engine.Changed, o.observe(moved))
+	occurrence := o.only("uid of 7")
+	equal(t, o.hour(11), occurrence.BookingSpan)
+	require.Equal(t, []meeting.AssetID{10, 99}, occurrence.Assets, "those of other apps included, in order")
+	require.Equal(t, gen+1, o.gen("uid of 7"))
+
+	moved.Booking.Assets = []meeting.AssetID{10, 99}
+	moved.Since = o.tick()
+	require.Equal(t, engine.Unchanged, o.observe(moved))
+
+	cancelled := o.booking()
+	cancelled.Booking = engine.Booking{ID: 7, Cancelled: true}
+	require.Equal(t, engine.Changed, o.observe(cancelled))
+	occurrence = o.only("uid of 7")
+	require.False(t, occurrence.BookingLive)
+	require.EqualValues(t, 7, occurrence.Booking, "it keeps its number until we are done with it")
+	require.Equal(t, gen+2, o.gen("uid of 7"))
+	require.Equal(t, engine.Unchanged, o.observe(cancelled))
+	require.Equal(t, 1, value[int](o, `select count(*) from ews.meeting`))
+}
+
+func TestWhatIsReadBeforeOurWriteSaysNothing(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	o.observe(o.booking())
+	stale := o.booking()
+	stale.Booking.Cancelled = true
+	o.apply(func(occurrence *meeting.Occurrence, at meeting.Moment) {
+		occurrence.BookingWritten(7, o.hour(11), []meeting.AssetID{10}, at.Tick)
+	})
+	gen := o.gen("uid of 7")
+	require.Equal(t, engine.Unchanged, o.observe(stale))
+	require.True(t, o.only("uid of 7").BookingLive)
+	equal(t, o.hour(11), o.only("uid of 7").BookingSpan)
+	require.Equal(t, gen, o.gen("uid of 7"))
+
+	stale.Since = o.tick()
+	require.Equal(t, engine.Changed, o.observe(stale))
+}
+
+func TestTheGroupMayBeLearnedLater(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	for _, step := range []struct{ told, want meeting.GroupID }{{0, 0}, {3, 3}, {0, 3}, {4, 3}} {
+		b := o.booking()
+		b.Booking.Group = step.told
+		o.observe(b)
+		require.Equal(t, step.want, o.meeting("uid of 7").Group)
+	}
+}
+
+func TestForeignBookingsAreIgnored(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*office, *engine.Booking){
+		"of other assets":  func(_ *office, b *engine.Booking) { b.Assets = []meeting.AssetID{99} },
+		"of no assets":     func(_ *office, b *engine.Booking) { b.Assets = nil },
+		"of a lost room":   func(o *office, _ *engine.Booking) { o.list() },
+		"cancelled before": func(_ *office, b *engine.Booking) { b.Cancelled = true },
+		"over": func(o *office, b *engine.Booking) {
+			b.Span = meeting.Span{Start: o.clock.Now().Add(-time.Hour), End: o.clock.Now()}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.room("lake@example.com", 10)
+			b := o.booking()
+			change(o, &b.Booking)
+			require.Equal(t, engine.Ignored, o.observe(b))
+			require.Zero(t, value[int](o, `select count(*) from ews.meeting`))
+		})
+	}
+}
+
+// Between sending a booking and storing its number we cannot tell our own from
+// those of others.
+func TestABookingThatMayBeOursIsDeferred(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.read(o.room("lake@example.com", 10), entry("a", o.hour(9)))
+	o.room("hill@example.com", 11)
+	c := o.claim()
+	operation, err := o.term.Begin(t.Context(), c, engine.Intent{
+		Side: meeting.Eliona, Kind: plan.WriteBookings, Assets: []meeting.AssetID{10, 12}, Span: o.hour(9),
+	})
+	require.NoError(t, err)
+
+	require.Equal(t, engine.Deferred, o.observe(o.booking()))
+	elsewhere := o.booking()
+	elsewhere.Booking.ID, elsewhere.Booking.Assets, elsewhere.UID = 8, []meeting.AssetID{11}, "uid of 8"
+	require.Equal(t, engine.Changed, o.observe(elsewhere))
+	foreign := o.booking()
+	foreign.Booking.ID, foreign.Booking.Assets = 9, []meeting.AssetID{12}
+	require.Equal(t, engine.Ignored, o.observe(foreign))
+
+	require.NoError(t, o.term.Apply(t.Context(), c, &operation, func(m *meeting.Meeting, at meeting.Moment) ([]engine.Notice, error) {
+		m.Occurrences[0].BookingWritten(7, o.hour(9), []meeting.AssetID{10}, at.Tick)
+		return nil, nil
+	}))
+	require.Equal(t, engine.Unchanged, o.observe(o.booking()), "it was ours")
+	require.Equal(t, 2, value[int](o, `select count(*) from ews.meeting`))
+}
+
+func TestOnlyOpenWritesOfBookingsDefer(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.read(o.room("lake@example.com", 10), entry("a", o.hour(9)))
+	c := o.claim()
+	for _, kind := range []plan.Kind{plan.CancelBooking, plan.WriteBookings} {
+		operation, err := o.term.Begin(t.Context(), c, engine.Intent{Side: meeting.Eliona, Kind: kind, Assets: []meeting.AssetID{10}})
+		require.NoError(t, err)
+		if kind == plan.WriteBookings {
+			require.Equal(t, engine.Deferred, o.observe(o.booking()))
+		}
+		require.NoError(t, o.term.Fail(t.Context(), c, operation, "x"))
+	}
+	require.Equal(t, engine.Changed, o.observe(o.booking()))
+}
+
+func TestABookingWeCancelledDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	o.observe(o.booking())
+	before := o.booking()
+	o.apply(func(occurrence *meeting.Occurrence, at meeting.Moment) { occurrence.BookingCancelled(at.Tick) })
+	require.Zero(t, o.only("uid of 7").Booking)
+	gen := o.gen("uid of 7")
+
+	require.Equal(t, engine.Ignored, o.observe(before), "read before we cancelled it")
+	cancelled := o.booking()
+	cancelled.Booking.Cancelled = true
+	require.Equal(t, engine.Ignored, o.observe(cancelled))
+	require.Equal(t, gen, o.gen("uid of 7"))
+
+	require.Equal(t, engine.Changed, o.observe(o.booking()), "it is alive again")
+	require.EqualValues(t, 7, o.only("uid of 7").Booking)
+	require.Equal(t, 1, value[int](o, `select count(*) from ews.meeting`))
+}
+
+func TestBookingsOfAnAsset(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	for id, change := range map[meeting.BookingID]func(*engine.Booking){
+		1: func(*engine.Booking) {},
+		2: func(b *engine.Booking) { b.Span = o.hour(10) },
+		3: func(b *engine.Booking) { b.Span.End = o.hour(9).Start.Add(time.Second); b.Span.Start = o.hour(7).Start },
+		4: func(b *engine.Booking) { b.Span = o.hour(8) },
+		5: func(b *engine.Booking) { b.Assets = []meeting.AssetID{10, 11} },
+	} {
+		b := o.booking()
+		b.Booking.ID, b.UID = id, meeting.UID("uid of "+string(rune('0'+id)))
+		change(&b.Booking)
+		require.Equal(t, engine.Changed, o.observe(b))
+	}
+	of := func(asset meeting.AssetID) []meeting.BookingID {
+		ids, err := o.term.BookingsOf(t.Context(), asset, o.hour(9))
+		require.NoError(t, err)
+		return ids
+	}
+	require.ElementsMatch(t, []meeting.BookingID{1, 3, 5}, of(10))
+	require.Equal(t, []meeting.BookingID{5}, of(11))
+	require.Empty(t, of(12))
+	cancelled := o.booking()
+	cancelled.Booking = engine.Booking{ID: 5, Cancelled: true}
+	o.observe(cancelled)
+	require.Empty(t, of(11))
+}
+
+func TestUnknownBookings(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	o.observe(o.booking())
+	o.apply(func(occurrence *meeting.Occurrence, at meeting.Moment) { occurrence.BookingCancelled(at.Tick) })
+	known := o.booking()
+	known.Booking.ID, known.UID = 8, "uid of 8"
+	o.observe(known)
+	unknown, err := o.term.Unknown(t.Context(), []meeting.BookingID{9, 8, 7, 2, 1})
+	require.NoError(t, err)
+	require.Equal(t, []meeting.BookingID{1, 2, 9}, unknown, "neither the one we cancelled nor the one of a meeting")
+	unknown, err = o.term.Unknown(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, unknown)
+}
+
+// The messages about one booking can come in at the same time.
+func TestABookingIsObservedOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	b := o.booking()
+	require.NoError(t, inParallel(8, func(int) error {
+		_, err := o.term.ObserveBooking(t.Context(), b)
+		return err
+	}))
+	require.Equal(t, 1, value[int](o, `select count(*) from ews.occurrence`))
+}
