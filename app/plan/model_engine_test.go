@@ -133,7 +133,7 @@ func (e *model) storeLook(room meeting.RoomID) {
 		seen[slotKey{s.UID, s.Key}] = true
 		m := e.meeting(s.UID)
 		if m == nil {
-			m = e.newMeeting(meeting.Meeting{UID: s.UID, Origin: meeting.Exchange, CopyMailbox: s.Organizer})
+			m = e.newMeeting(meeting.Meeting{UID: s.UID, Origin: meeting.Exchange, Organizer: s.Organizer, CopyMailbox: s.Organizer})
 		}
 		o := e.occurrence(m, s.Key)
 		if o == nil {
@@ -307,15 +307,25 @@ func settle(o *meeting.Occurrence, op plan.Op, at meeting.Moment) {
 }
 
 // recover finishes what a crash interrupted. A creation is looked up by its
-// reference, also among what was cancelled since. A cancelled booking is
-// cancelled again, or it would look as if a person had done it. Everything else
-// is safe to decide again.
+// reference, also among what was cancelled since. A change of a meeting that can
+// be seen was made by us: the answers to it are answers to us. A cancelled
+// booking is cancelled again, or it would look as if a person had done it.
+// Everything else is safe to decide again.
 func (e *model) recover(m *meeting.Meeting) {
 	in := e.intents[m.ID]
 	switch in.op.Kind {
 	case plan.CreateMeeting:
 		if c := e.byRef(m.Ref); c != nil {
 			e.then(m, func() { e.created(m, in.op, e.read(c.slotKey)) })
+			return
+		}
+	case plan.UpdateMeeting:
+		o := m.Occurrence(in.op.Occurrence)
+		if c := e.read(slotKey{m.UID, o.Key}); e.shows(c, in.op) {
+			e.then(m, func() {
+				o.Wrote(c, in.op.Add, in.op.Remove, e.moment())
+				e.again(m)
+			})
 			return
 		}
 	case plan.CancelBooking:
@@ -329,6 +339,20 @@ func (e *model) recover(m *meeting.Meeting) {
 	}
 	e.note("meeting %d: %s is decided anew", m.ID, in.op.Kind)
 	e.again(m)
+}
+
+// shows tells whether the copy is as the update left it.
+func (e *model) shows(c meeting.Copy, op plan.Op) bool {
+	shown := c.Live && c.Span.Equal(op.Span)
+	for _, room := range op.Add {
+		_, in := c.Rooms[e.rooms[room].Address]
+		shown = shown && in
+	}
+	for _, room := range op.Remove {
+		_, in := c.Rooms[e.rooms[room].Address]
+		shown = shown && !in
+	}
+	return shown
 }
 
 // made finds what an interrupted write has created, nil if nothing. A write is

@@ -250,6 +250,7 @@ func (a *arena) elionaCreate(d *dice) {
 func (a *arena) elionaMove(d *dice) {
 	if b := a.someBooking(d); b != nil {
 		b.span = slot(d.roll(6))
+		b.wish.span = b.span
 		a.note("  booking %d to %v", b.id, b.span)
 		a.push(b, d)
 	}
@@ -267,6 +268,7 @@ func (a *arena) elionaRooms(d *dice) {
 		}
 	}
 	b.assets = a.assetsOf(rooms)
+	b.wish.assets = b.assets
 	a.note("  booking %d in rooms %v", b.id, rooms)
 	a.push(b, d)
 }
@@ -436,6 +438,9 @@ func (a *arena) judge(k slotKey, c *orgCopy, b *booking, f *fate) {
 	}
 	if c != nil && c.live && c.ref != "" && !f.touched && b == nil {
 		a.fail("P53: %v: our meeting stays in Exchange without a booking", k)
+	}
+	if c != nil && c.ref != "" && !f.touched && b != nil && (!b.span.Equal(b.wish.span) || !slices.Equal(b.assets, b.wish.assets)) {
+		a.fail("P53: %v: neither granted nor refused: %+v", k, b)
 	}
 	if c != nil && !c.live && c.ref == "" && !f.cancelled && !f.renewed && !f.ghost {
 		a.fail("I4: %v: a meeting of people was cancelled", k)

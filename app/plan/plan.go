@@ -281,12 +281,18 @@ func (p *planner) compare(o *meeting.Occurrence, e exchangeView, k, b view) {
 		if b.live {
 			p.add(Op{Kind: Settle, Occurrence: o.ID, Agreed: true})
 		}
+	case k.live && len(e.declined) > 0 && p.standing(o, b):
+		p.add(p.refuse(o, e, true))
 	case !e.live && !b.live && o.Copy == meeting.CopyUnknown && p.Meeting.Origin == meeting.Eliona:
 		if len(k.rooms) > 0 {
 			p.add(Op{Kind: CreateMeeting, Occurrence: o.ID, Span: k.span, Rooms: k.rooms.sorted()})
 		}
 	case !e.live:
-		p.lost(o, e, b)
+		reason := meeting.ReasonCancelled
+		if len(e.declined) > 0 {
+			reason = meeting.ReasonConflict
+		}
+		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: reason})
 	case !k.live:
 		p.write(o, e.span, e.in, k)
 	default:
@@ -294,18 +300,10 @@ func (p *planner) compare(o *meeting.Occurrence, e exchangeView, k, b view) {
 	}
 }
 
-// lost ends a booking that no room holds any more. A meeting of ours that stands
-// as it was agreed, but is declined after all, is withdrawn; one that a person
-// moved in Outlook since is theirs.
-func (p *planner) lost(o *meeting.Occurrence, e exchangeView, b view) {
-	switch {
-	case len(e.declined) == 0:
-		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonCancelled})
-	case p.Meeting.Origin == meeting.Eliona && b.live && b.span.Equal(o.CopySpan):
-		p.add(p.refuse(o, e, true))
-	default:
-		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonConflict})
-	}
+// standing: a meeting of ours is as it was agreed, and nobody moved it in
+// Outlook since. A room that declines it after all declines our request.
+func (p *planner) standing(o *meeting.Occurrence, b view) bool {
+	return p.Meeting.Origin == meeting.Eliona && b.live && b.span.Equal(o.CopySpan)
 }
 
 // merge brings two live sides together.

@@ -270,3 +270,263 @@ func TestWhoChangedWhat(t *testing.T) {
 		})
 	}
 }
+
+func TestAsked(t *testing.T) {
+	const us, them, second = meeting.Us, meeting.Them, time.Second
+	one := []meeting.AssetID{10, 11}
+	both := []meeting.AssetID{10, 11, 20, 21}
+	run(t, []planCase{
+		{"P47 accepted: both share it now", eliona(booked(ten, one...), copied(ten, 1), answers(meeting.Accepted, 1), asked(us, 2*second, second)), do(answered(ten, true, 1))},
+		{"the room's own calendar is an answer too", eliona(booked(ten, one...), copied(ten, 1), shown(ten, 1), asked(us, second, 0)), do(answered(ten, true, 1))},
+		{"what the room showed before the move is none", eliona(booked(eleven, one...), agreed(ten, 1), copied(eleven, 1), shown(ten, 1), asked(us, second, 500*time.Millisecond)), do(ask())},
+		{"P53 declined: refused and withdrawn", eliona(booked(ten, one...), copied(ten, 1), answers(meeting.Declined, 1), asked(us, 2*second, second)), do(declinedBy(1, true))},
+		{"P53 one of two rooms declines: all or nothing", eliona(booked(ten, both...), copied(ten, 1, 2), answers(meeting.Accepted, 1), answers(meeting.Declined, 2), asked(us, 2*second, second)), do(declinedBy(2, true))},
+		{"P53 one declines before the other answers", eliona(booked(ten, both...), copied(ten, 1, 2), answers(meeting.Declined, 2), asked(us, 2*second, second)), do(declinedBy(2, true))},
+		{"P65 the first of two answers: nothing is decided yet", eliona(booked(ten, both...), copied(ten, 1, 2), answers(meeting.Accepted, 2), asked(us, 3*second, 2*second)), wait(second)},
+		{"P65 the second answers", eliona(booked(ten, both...), copied(ten, 1, 2), answers(meeting.Accepted, 1, 2), asked(us, 3*second, 2*second)), do(answered(ten, true, 1, 2))},
+		{"a tentative answer is no answer", eliona(booked(ten, one...), copied(ten, 1), answers(meeting.Tentative, 1), asked(us, 3*second, 2*second)), wait(second)},
+
+		{"made in Outlook, the room declines our move: the meeting stays there", outlook(booked(eleven, one...), agreed(ten, 1), copied(eleven, 1), answers(meeting.Declined, 1), asked(us, 2*second, second)), do(declinedBy(1, false))},
+		{"made in Outlook, one of two declines our move: the booking follows, first the base", outlook(booked(eleven, both...), agreed(ten, 1, 2), copied(eleven, 1, 2), answers(meeting.Accepted, 1), answers(meeting.Declined, 2), asked(us, 2*second, second)), do(settled(eleven, 1, 2))},
+		{"then the answer", outlook(booked(eleven, both...), agreed(eleven, 1, 2), copied(eleven, 1, 2), answers(meeting.Accepted, 1), answers(meeting.Declined, 2), asked(us, 2*second, second)), do(answered(eleven, false, 1))},
+		{"then the booking, and nobody asks again", outlook(booked(eleven, both...), agreed(eleven, 1, 2), copied(eleven, 1, 2), shown(eleven, 1), answers(meeting.Declined, 2)), do(write(7, eleven, one...))},
+		{"made in Outlook, the room added in Eliona declines: it is not asked twice", outlook(booked(ten, both...), agreed(ten, 1), copied(ten, 1, 2), shown(ten, 1), answers(meeting.Declined, 2), asked(us, 2*second, second)), do(settled(ten, 1, 2))},
+		{"P68 a person's move is answered in part: the room that accepted is in", outlook(booked(ten, both...), agreed(ten, 1, 2), copied(eleven, 1, 2), answers(meeting.Accepted, 1), answers(meeting.Declined, 2), asked(them, 2*second, second)), do(answered(eleven, false, 1))},
+		{"a person's move is declined by all", eliona(booked(ten, one...), agreed(ten, 1), copied(eleven, 1), answers(meeting.Declined, 1), asked(them, 2*second, second)), do(answered(eleven, false))},
+
+		{"P51 the booking moves while we wait", eliona(booked(eleven, one...), copied(ten, 1), asked(us, second, 0)), do(update(eleven, nil, nil))},
+		{"the booking changes rooms while we wait", eliona(booked(ten, 20, 21), copied(ten, 1), asked(us, second, 0)), do(update(ten, ids{2}, ids{1}))},
+		{"the booking moves while we wait for a person's change: theirs comes first", eliona(booked(twelve, one...), agreed(ten, 1), copied(eleven, 1), asked(them, second, 750*time.Millisecond)), wait(500*time.Millisecond - 250*time.Millisecond + 250*time.Millisecond)},
+		{"a room that a person invited meanwhile is theirs", outlook(booked(ten, one...), agreed(ten, 1), copied(ten, 1, 2), shown(ten, 1), asked(us, second, 750*time.Millisecond)), wait(500 * time.Millisecond)},
+		{"P52 the booking is cancelled while we wait", eliona(unbooked(), copied(ten, 1), asked(us, second, 0)), do(cancelMeeting(1))},
+		{"P55 the booking is cancelled while a person's change is open", outlook(unbooked(), agreed(ten, 1), copied(eleven, 1), asked(them, second, 0)), do(cancelMeeting(1))},
+		{"cancelled in Outlook while we wait", eliona(booked(ten, one...), gone(second)), do(cancelBooking(meeting.ReasonCancelled))},
+	})
+}
+
+// The organizer's copy is polled at growing intervals, then rarely.
+func TestAwaitSchedule(t *testing.T) {
+	const ms = time.Millisecond
+	silent := []plan.Finding{{Occurrence: 1, Room: 1, Code: plan.CodeNoAnswer}}
+	for _, c := range []struct {
+		checked, next time.Duration // after the change
+		findings      []plan.Finding
+	}{
+		{0, 500 * ms, nil},
+		{500 * ms, time.Second, nil},
+		{time.Second, 2 * time.Second, nil},
+		{4 * time.Second, 8 * time.Second, nil},
+		{29 * time.Second, 58 * time.Second, nil},
+		{30 * time.Second, time.Minute, nil},
+		{time.Minute, 6 * time.Minute, silent},
+		{6 * time.Minute, 11 * time.Minute, silent},
+	} {
+		t.Run(c.checked.String(), func(t *testing.T) {
+			m := eliona(booked(ten, 10, 11), copied(ten, 1), asked(meeting.Us, 0, c.checked))
+			late := c.next - ms
+			expect(t, decideAt(nine.Add(late), m), plan.Plan{Wake: nine.Add(c.next), Findings: c.findings})
+			expect(t, decideAt(nine.Add(c.next), m), plan.Plan{Ops: []plan.Op{ask()}, Findings: c.findings})
+		})
+	}
+	t.Run("a tentative room is asked on, but not reported", func(t *testing.T) {
+		m := eliona(booked(ten, 10, 11), copied(ten, 1), answers(meeting.Tentative, 1), asked(meeting.Us, 2*time.Minute, 90*time.Second))
+		expect(t, decide(m), wait(4*time.Minute+30*time.Second))
+	})
+	t.Run("only the silent one of two rooms is reported", func(t *testing.T) {
+		m := eliona(booked(ten, 10, 11, 20, 21), copied(ten, 1, 2), answers(meeting.Accepted, 2), asked(meeting.Us, 2*time.Minute, 90*time.Second))
+		want := wait(4*time.Minute + 30*time.Second)
+		want.Findings = silent
+		expect(t, decide(m), want)
+	})
+}
+
+// While a room is on its way to another state, nothing is decided for a while.
+func TestDoubt(t *testing.T) {
+	const s = time.Second
+	held := []part{booked(ten, 10, 11, 20, 21), agreed(ten, 1, 2)}
+	with := func(parts ...part) []part { return append(append([]part{}, held...), parts...) }
+	run(t, []planCase{
+		{"a moved room is pending: hold", outlook(booked(ten, 10, 11), agreed(ten, 1), pending(eleven, 1), showsSince(20*s, 1)), wait(40 * s)},
+		{"P40 pending before the base was recorded: hold", outlook(booked(ten, 10, 11), pending(eleven, 1), showsSince(20*s, 1)), wait(40 * s)},
+		{"pending for longer than the limit: not booked", outlook(booked(ten, 10, 11), agreed(ten, 1), pending(eleven, 1), showsSince(61*s, 1)), do(cancelBooking(meeting.ReasonCancelled))},
+		{"a pending room of nobody's booking is no reason to wait", outlook(shown(ten, 1), pending(ten, 2), booked(ten, 10, 11), agreed(ten, 1)), nothing()},
+		{"P67 one room has moved, the other not yet: hold", outlook(with(seen(meeting.Booked, eleven, 3, 1), showsSince(5*s, 1), shown(ten, 2))...), wait(55 * s)},
+		{"P67 it never does: the newer version counts", outlook(with(seen(meeting.Booked, eleven, 3, 1), showsSince(2*time.Minute, 1), shown(ten, 2))...), do(write(7, eleven, 10, 11))},
+		{"a pending meeting of people is not booked", outlook(pending(ten, 1)), nothing()},
+		{"our meeting's room vanished after the last look: ask", eliona(copied(ten, 1), booked(ten, 10, 11), agreed(ten, 1), showsSince(s, 1)), do(ask())},
+		{"the copy says it is still invited: hold", eliona(copied(ten, 1), booked(ten, 10, 11), agreed(ten, 1), showsSince(20*s, 1), lookedAgo(10*s)), wait(40 * s)},
+		{"a room shows what the copy does not list: ask", eliona(copied(ten, 1), shown(ten, 1, 2), booked(ten, 10, 11), agreed(ten, 1), showsSince(s, 2)), do(ask())},
+		{"the copy was looked at since: it is not in", eliona(copied(ten, 1), shown(ten, 1, 2), booked(ten, 10, 11), agreed(ten, 1)), nothing()},
+	})
+}
+
+// A meeting may leave its only room for another one.
+func TestRoomExchange(t *testing.T) {
+	const s = time.Second
+	left := []part{booked(ten, 10, 11), agreed(ten, 1), showsSince(5*s, 1)}
+	with := func(parts ...part) *meeting.Meeting { return outlook(append(append([]part{}, left...), parts...)...) }
+	known := func(m *meeting.Meeting) *meeting.Meeting { m.Organizer = "anna@example.com"; return m }
+	occurring := func(m *meeting.Meeting) *meeting.Meeting {
+		m.Occurrences[0].Key = meeting.KeyOf(ten.Start)
+		return m
+	}
+	run(t, []planCase{
+		{"P41 the other room is pending: hold", with(pending(ten, 2), showsSince(20*s, 2)), wait(40 * s)},
+		{"P41 the other room was invited, but has not answered: hold", with(copied(ten, 2), lookedAgo(s), showsSince(20*s, 2)), wait(40 * s)},
+		{"P41 the other room declined", with(copied(ten, 2), lookedAgo(s), answers(meeting.Declined, 2), showsSince(20*s, 2)), do(cancelBooking(meeting.ReasonCancelled))},
+		{"P41 the other room takes too long", with(pending(ten, 2), showsSince(61*s, 2)), do(cancelBooking(meeting.ReasonCancelled))},
+		{"P41 P42 exchanged or cancelled: a known organizer is asked", known(with()), do(ask())},
+		{"P42 and it is gone", known(with(gone(s))), do(cancelBooking(meeting.ReasonCancelled))},
+		{"P60 an occurrence is cancelled without asking", known(occurring(with())), do(cancelBooking(meeting.ReasonCancelled))},
+		{"P66 another room is left: nobody is asked", known(with(shown(ten, 2))), do(write(7, ten, 20, 21))},
+	})
+}
+
+func lookedAgo(d time.Duration) part {
+	return func(o *meeting.Occurrence) { o.CopyCheckedAt = nine.Add(-d) }
+}
+
+func TestOrphans(t *testing.T) {
+	const s = time.Second
+	release := plan.Op{Kind: plan.ReleaseRooms, Occurrence: 1, Rooms: ids{1, 2}}
+	run(t, []planCase{
+		{"rooms need a moment for a cancellation", eliona(gone(20*s), shown(ten, 1, 2)), wait(40 * s)},
+		{"P52 what they show later is freed", eliona(gone(61*s), shown(ten, 1, 2)), do(release)},
+		{"a pending entry holds nothing", eliona(gone(61*s), pending(ten, 1)), nothing()},
+		{"a retired room is left alone", eliona(gone(61*s), shown(ten, 5)), nothing()},
+		{"a vanished copy ends the booking, after the rooms", outlook(gone(61*s), shown(ten, 1, 2), booked(ten, 10, 11, 20, 21), agreed(ten, 1, 2)), do(release)},
+	})
+}
+
+func TestRefusal(t *testing.T) {
+	conflict := refused(meeting.ReasonConflict, true)
+	late := []part{booked(ten, 10, 11, 20, 21), agreed(ten, 1, 2), shown(ten, 1), answers(meeting.Declined, 2)}
+	with := func(p part) []part { return append([]part{p}, late...) }
+	run(t, []planCase{
+		{"P53 one of two rooms declines after all: all or nothing", eliona(with(copied(ten, 1, 2))...), do(declinedBy(2, true))},
+		{"P66 the same in a meeting of people: the other room stays", outlook(with(copied(ten, 1, 2))...), do(write(7, ten, 10, 11))},
+		{"P66 the room was taken out in Outlook: the other room stays", eliona(with(copied(ten, 1))...), do(write(7, ten, 10, 11))},
+		{"P53 first the meeting", eliona(conflict, booked(ten, 10, 11), copied(ten, 1, 2)), do(cancelMeeting(1, 2))},
+		{"P53 then the booking", eliona(conflict, booked(ten, 10, 11), gone(time.Second)), do(cancelBooking(meeting.ReasonConflict))},
+		{"P54 an error that left nothing in Exchange", eliona(refused(meeting.ReasonError, true), booked(ten, 10, 11)), do(cancelBooking(meeting.ReasonError))},
+		{"a meeting of people stays", outlook(refused(meeting.ReasonConflict, false), booked(ten, 10, 11), copied(ten, 1)), do(cancelBooking(meeting.ReasonConflict))},
+		{"P53 then it is dealt with", eliona(conflict, gone(time.Second)), do(plan.Op{Kind: plan.Settle, Occurrence: 1, Agreed: true, Answered: true, Forgiven: true})},
+	})
+}
+
+func TestAssets(t *testing.T) {
+	run(t, []planCase{
+		{"P26 a room is booked in every project", outlook(shown(ten, 2)), do(write(0, ten, 20, 21))},
+		{"a booking that lacks a project's asset is completed", outlook(shown(ten, 1), booked(ten, 10), agreed(ten, 1)), do(write(7, ten, 10, 11))},
+		{"P38 a booking without a room of ours is not ours", eliona(booked(ten, 99)), nothing()},
+		{"P38 foreign assets are no difference", outlook(shown(ten, 1), booked(ten, 10, 11, 99), agreed(ten, 1)), nothing()},
+		{"P38 foreign assets survive a change", outlook(shown(eleven, 1), booked(ten, 10, 11, 99), agreed(ten, 1)), do(write(7, eleven, 10, 11, 99))},
+		{"P32 a retired room is not written", outlook(shown(ten, 5)), nothing()},
+		{"P32 a retired room stays in the booking", outlook(shown(eleven, 1), booked(ten, 10, 11, 50, 51), agreed(ten, 1, 5)), do(write(7, eleven, 10, 11, 50, 51))},
+		{"P32 a retired room is not missed in Exchange", outlook(shown(ten, 1), booked(ten, 10, 11, 50, 51), agreed(ten, 1, 5)), nothing()},
+		{"P32 a retired room is not asked", eliona(booked(eleven, 10, 11), agreed(ten, 1), copied(ten, 1, 5), shown(ten, 1)), do(update(eleven, nil, nil))},
+		{"the room's assets are not made yet", outlook(shown(ten, 4)), wait(30 * time.Second)},
+	})
+}
+
+func TestPast(t *testing.T) {
+	eight := meeting.SpanOf(nine.Add(-time.Hour), nine)
+	run(t, []planCase{
+		{"a past meeting brings no booking", outlook(shown(early, 1)), nothing()},
+		{"a past meeting that vanished keeps its booking", outlook(booked(early, 10, 11), agreed(early, 1)), nothing()},
+		{"a past booking that was cancelled keeps its meeting", outlook(shown(early, 1), unbooked(), agreed(early, 1)), nothing()},
+		{"what ends now is past", outlook(shown(eight, 1)), nothing()},
+		{"P57 a no-show: what runs is not past", outlook(shown(span(8, 10), 1), unbooked(), agreed(span(8, 10), 1)), do(cancelMeeting(1))},
+		{"moved from the past to the future", outlook(shown(ten, 1), booked(early, 10, 11), agreed(early, 1)), do(write(7, ten, 10, 11))},
+		{"moved by a person while we were away", eliona(unbooked(), copied(early, 1), shown(ten, 1), asked(meeting.Us, 2*time.Hour, 0)), do(cancelMeeting(1))},
+	})
+}
+
+func span(from, to int) meeting.Span { return meeting.SpanOf(hour(from).Start, hour(to).Start) }
+
+// series is a meeting of several occurrences, numbered from 1.
+func series(origin meeting.Origin, occurrences ...[]part) *meeting.Meeting {
+	m := &meeting.Meeting{ID: 1, Origin: origin, Group: 3}
+	for i, parts := range occurrences {
+		m.Occurrences = append(m.Occurrences, occurrence(meeting.OccurrenceID(i+1), parts...))
+	}
+	return m
+}
+
+func TestSeries(t *testing.T) {
+	day := func(i int) meeting.Span {
+		s := hour(10)
+		return meeting.SpanOf(s.Start.AddDate(0, 0, 7*i), s.End.AddDate(0, 0, 7*i))
+	}
+	t.Run("P58 ten occurrences are one group, written at once", func(t *testing.T) {
+		var parts [][]part
+		want := plan.Op{Kind: plan.WriteBookings}
+		for i := range 10 {
+			parts = append(parts, []part{shown(day(i), 1)})
+			want.Items = append(want.Items, plan.Item{Occurrence: meeting.OccurrenceID(i + 1), Span: day(i), Assets: []meeting.AssetID{10, 11}})
+		}
+		expect(t, decide(series(meeting.Exchange, parts...)), do(want))
+	})
+	rest := func(i int) []part { return []part{shown(day(i), 1), booked(day(i), 10, 11), agreed(day(i), 1)} }
+	t.Run("at rest", func(t *testing.T) {
+		expect(t, decide(series(meeting.Exchange, rest(0), rest(1), rest(2))), nothing())
+	})
+	t.Run("P59 one is moved, P60 one cancelled, P61 one added in Outlook", func(t *testing.T) {
+		m := series(meeting.Exchange, rest(0),
+			[]part{shown(eleven, 1), booked(day(1), 10, 11), agreed(day(1), 1)},
+			[]part{booked(day(2), 10, 11), agreed(day(2), 1)},
+			[]part{shown(day(3), 1)})
+		expect(t, decide(m), do(
+			plan.Op{Kind: plan.WriteBookings, Items: []plan.Item{
+				{Occurrence: 2, Booking: 7, Span: eleven, Assets: []meeting.AssetID{10, 11}},
+				{Occurrence: 4, Span: day(3), Assets: []meeting.AssetID{10, 11}},
+			}},
+			plan.Op{Kind: plan.CancelBooking, Occurrence: 3, Reason: meeting.ReasonCancelled},
+		))
+	})
+	t.Run("P62 all are cancelled: the past one stays", func(t *testing.T) {
+		ended := func(s meeting.Span) []part { return []part{booked(s, 10, 11), agreed(s, 1)} }
+		m := series(meeting.Exchange, ended(early), ended(day(1)), ended(day(2)))
+		expect(t, decide(m), do(
+			plan.Op{Kind: plan.CancelBooking, Occurrence: 2, Reason: meeting.ReasonCancelled},
+			plan.Op{Kind: plan.CancelBooking, Occurrence: 3, Reason: meeting.ReasonCancelled},
+		))
+	})
+	t.Run("P63 one is cancelled in Eliona, the others stay", func(t *testing.T) {
+		m := series(meeting.Exchange, rest(0), []part{shown(day(1), 1), unbooked(), agreed(day(1), 1)}, rest(2))
+		expect(t, decide(m), do(plan.Op{Kind: plan.CancelMeeting, Occurrence: 2, Rooms: ids{1}}))
+	})
+	t.Run("P64 P68 each occurrence has the rooms that accepted, none where all declined", func(t *testing.T) {
+		m := series(meeting.Exchange, []part{shown(day(0), 1, 2)}, []part{shown(day(1), 2)}, nil)
+		expect(t, decide(m), do(plan.Op{Kind: plan.WriteBookings, Items: []plan.Item{
+			{Occurrence: 1, Span: day(0), Assets: []meeting.AssetID{10, 11, 20, 21}},
+			{Occurrence: 2, Span: day(1), Assets: []meeting.AssetID{20, 21}},
+		}}))
+	})
+}
+
+// What frees rooms comes first, Exchange before the Booking app.
+func TestOrderOfOperations(t *testing.T) {
+	m := series(meeting.Eliona,
+		[]part{booked(ten, 10, 11), agreed(ten, 1), gone(time.Hour)},                   // cancel the booking
+		[]part{copied(ten, 1), shown(eleven, 1), booked(ten, 10, 11), agreed(ten, 1)},  // write it
+		[]part{copied(ten, 1), booked(ten, 10, 11), asked(meeting.Us, time.Second, 0)}, // ask
+		[]part{booked(ten, 10, 11)}, // create
+		[]part{copied(ten, 1), shown(ten, 1), booked(eleven, 10, 11), agreed(ten, 1)},                                          // update
+		[]part{gone(time.Hour), shown(ten, 1)},                                                                                 // release
+		[]part{copied(ten, 1), shown(ten, 1), unbooked(), agreed(ten, 1)},                                                      // cancel the meeting
+		[]part{copied(ten, 1), booked(ten, 10, 11), answers(meeting.Declined, 1), asked(meeting.Us, time.Second, time.Second)}, // refuse
+		[]part{gone(time.Hour), agreed(ten, 1)},                                                                                // settle
+	)
+	var kinds []plan.Kind
+	for _, op := range decide(m).Ops {
+		kinds = append(kinds, op.Kind)
+	}
+	want := []plan.Kind{
+		plan.Settle, plan.Refuse, plan.CancelMeeting, plan.ReleaseRooms, plan.UpdateMeeting,
+		plan.CreateMeeting, plan.AskOrganizer, plan.WriteBookings, plan.CancelBooking,
+	}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("order differs (-want +got):\n%s", diff)
+	}
+}

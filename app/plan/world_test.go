@@ -89,6 +89,13 @@ type booking struct {
 	cancelled bool
 	ref       string
 	of        slotKey
+	wish      wish // of the person who booked it; without meaning for those we made
+}
+
+// wish is what a person last asked for in Eliona.
+type wish struct {
+	span   meeting.Span
+	assets []meeting.AssetID
 }
 
 type event struct {
@@ -368,7 +375,7 @@ func (w *world) book(group meeting.GroupID, span meeting.Span, assets []meeting.
 		w.groups++
 		group = w.groups
 	}
-	b := &booking{id: meeting.BookingID(len(w.bookings) + 1), group: group, span: span, assets: assets}
+	b := &booking{id: meeting.BookingID(len(w.bookings) + 1), group: group, span: span, assets: assets, wish: wish{span, assets}}
 	b.of = slotKey{uid: elionaUID(b.id)}
 	w.bookings = append(w.bookings, b)
 	w.push(b, d)

@@ -1,0 +1,390 @@
+package meeting_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ews/app/meeting"
+)
+
+var (
+	ten    = meeting.SpanOf(at(10), at(11))
+	eleven = meeting.SpanOf(at(11), at(12))
+	now    = at(9)
+	rooms  = map[meeting.RoomID]meeting.Room{
+		1: {ID: 1, Address: "one@example.com", Assets: []meeting.AssetID{10, 11}},
+		2: {ID: 2, Address: "two@example.com", Assets: []meeting.AssetID{20, 21}},
+	}
+)
+
+// moment is some minutes after nine, with a tick to match.
+func moment(minutes int) meeting.Moment {
+	return meeting.Moment{Now: now.Add(time.Duration(minutes) * time.Minute), Tick: meeting.Tick(minutes)}
+}
+
+// copyAt is an organizer's copy that invites the rooms with these answers.
+func copyAt(span meeting.Span, answers map[meeting.Address]meeting.RoomAnswer) meeting.Copy {
+	return meeting.Copy{Live: true, Span: span, Rooms: answers}
+}
+
+type lines = map[meeting.Address]meeting.RoomAnswer
+
+func silent() meeting.RoomAnswer { return meeting.RoomAnswer{Answer: meeting.NoAnswer} }
+
+func said(a meeting.Answer, minute int) meeting.RoomAnswer {
+	return meeting.RoomAnswer{Answer: a, At: moment(minute).Now}
+}
+
+func shows(span meeting.Span) *meeting.Sighting {
+	return &meeting.Sighting{Item: "item", ChangeKey: "ck", Sequence: 3, Span: span, Presence: meeting.Booked}
+}
+
+// created is a meeting of ours in both rooms, booked, and not answered yet.
+func created(t *testing.T) *meeting.Occurrence {
+	t.Helper()
+	o := &meeting.Occurrence{Copy: meeting.CopyUnknown}
+	o.BookingWritten(7, ten, []meeting.AssetID{10, 11, 20, 21}, 0)
+	o.Wrote(copyAt(ten, nil), []meeting.RoomID{1, 2}, nil, moment(1))
+	return o
+}
+
+// held is the same after both rooms accepted.
+func held(t *testing.T) *meeting.Occurrence {
+	t.Helper()
+	o := created(t)
+	o.Looked(copyAt(ten, lines{"one@example.com": said(meeting.Accepted, 2), "two@example.com": said(meeting.Accepted, 2)}), rooms, moment(2))
+	o.Answered(ten, []meeting.RoomID{1, 2}, moment(3))
+	o.Agreed(ten, []meeting.RoomID{1, 2})
+	return o
+}
+
+func TestWrote(t *testing.T) {
+	t.Run("a new meeting: the rooms owe us an answer", func(t *testing.T) {
+		o := created(t)
+		assert.Equal(t, meeting.CopyLive, o.Copy)
+		assert.Equal(t, ten, o.CopySpan)
+		assert.Equal(t, meeting.Us, o.AskedBy)
+		assert.Equal(t, moment(1).Now, o.AskedAt)
+		assert.Equal(t, moment(1).Now, o.CopyCheckedAt)
+		assert.Equal(t, meeting.Tick(1), o.ExchangeTick)
+		require.Len(t, o.Cells, 2)
+		assert.Equal(t, meeting.Cell{Room: 1, Seen: meeting.None, Invited: true, Answer: meeting.NoAnswer}, o.Cells[0])
+	})
+	t.Run("a move: neither former answers nor former sightings count", func(t *testing.T) {
+		o := held(t)
+		o.Wrote(copyAt(eleven, nil), nil, nil, moment(5))
+		for _, c := range o.Cells {
+			assert.Equal(t, meeting.NoAnswer, c.Answer)
+			assert.Equal(t, meeting.None, c.Seen)
+			assert.True(t, c.Invited)
+			assert.True(t, c.BaseIn, "the base is what was shared, not what is asked for")
+		}
+		assert.Equal(t, meeting.Us, o.AskedBy)
+	})
+	t.Run("another room: the answers of the others stand", func(t *testing.T) {
+		o := held(t)
+		o.Wrote(copyAt(ten, nil), []meeting.RoomID{3}, []meeting.RoomID{2}, moment(5))
+		assert.Equal(t, meeting.Accepted, o.CellOf(1).Answer)
+		assert.Equal(t, meeting.Booked, o.CellOf(1).Seen)
+		assert.False(t, o.CellOf(2).Invited)
+		assert.Equal(t, meeting.None, o.CellOf(2).Seen)
+		assert.True(t, o.CellOf(3).Invited)
+		assert.Equal(t, meeting.NoAnswer, o.CellOf(3).Answer)
+	})
+}
+
+func TestLooked(t *testing.T) {
+	t.Run("answers", func(t *testing.T) {
+		o := created(t)
+		o.Looked(copyAt(ten, lines{"one@example.com": said(meeting.Declined, 2), "two@example.com": silent()}), rooms, moment(3))
+		assert.Equal(t, meeting.Declined, o.CellOf(1).Answer)
+		assert.Equal(t, moment(2).Now, o.CellOf(1).AnsweredAt)
+		assert.Equal(t, meeting.NoAnswer, o.CellOf(2).Answer)
+		assert.Equal(t, meeting.Us, o.AskedBy)
+		assert.Equal(t, moment(1).Now, o.AskedAt, "a look does not renew the question")
+		assert.Equal(t, moment(3).Now, o.CopyCheckedAt)
+		assert.Equal(t, meeting.Tick(3), o.ExchangeTick)
+	})
+	t.Run("an answer to the former time is none to ours", func(t *testing.T) {
+		o := held(t)
+		o.Wrote(copyAt(eleven, nil), nil, nil, moment(5))
+		former := lines{"one@example.com": said(meeting.Accepted, 2), "two@example.com": said(meeting.Accepted, 2)}
+		o.Looked(copyAt(eleven, former), rooms, moment(6))
+		assert.Equal(t, meeting.NoAnswer, o.CellOf(1).Answer)
+
+		former["one@example.com"] = said(meeting.Accepted, 6)
+		o.Looked(copyAt(eleven, former), rooms, moment(7))
+		assert.Equal(t, meeting.Accepted, o.CellOf(1).Answer)
+		assert.Equal(t, meeting.NoAnswer, o.CellOf(2).Answer)
+	})
+	t.Run("a room takes its answer back", func(t *testing.T) {
+		o := held(t)
+		o.Looked(copyAt(ten, lines{"one@example.com": said(meeting.Declined, 8), "two@example.com": said(meeting.Accepted, 2)}), rooms, moment(9))
+		assert.Equal(t, meeting.Declined, o.CellOf(1).Answer)
+		assert.Equal(t, meeting.Accepted, o.CellOf(2).Answer)
+	})
+	t.Run("a person moved it while the rooms owed us an answer: they answer that person", func(t *testing.T) {
+		o := created(t)
+		o.Looked(copyAt(eleven, lines{"one@example.com": silent(), "two@example.com": silent()}), rooms, moment(3))
+		assert.Equal(t, meeting.Them, o.AskedBy)
+		assert.Equal(t, eleven, o.CopySpan)
+	})
+	t.Run("what the booking asks for is our own change, were it not recorded", func(t *testing.T) {
+		o := created(t)
+		o.SeeBooking(true, eleven, []meeting.AssetID{10, 11}, 2)
+		o.Looked(copyAt(eleven, lines{"one@example.com": said(meeting.Accepted, 3)}), rooms, moment(4))
+		assert.Equal(t, meeting.Us, o.AskedBy)
+		assert.Equal(t, meeting.Accepted, o.CellOf(1).Answer)
+		assert.False(t, o.CellOf(2).Invited)
+	})
+	t.Run("a person took out a room that is still booked", func(t *testing.T) {
+		o := created(t)
+		o.Looked(copyAt(ten, lines{"one@example.com": said(meeting.Accepted, 2)}), rooms, moment(3))
+		assert.Equal(t, meeting.Them, o.AskedBy)
+		assert.False(t, o.CellOf(2).Invited)
+		assert.Equal(t, meeting.Accepted, o.CellOf(1).Answer, "that says nothing of the other room")
+	})
+	t.Run("some attendees could not be told: nobody was taken out", func(t *testing.T) {
+		o := created(t)
+		c := copyAt(ten, lines{"one@example.com": silent()})
+		c.Partial = true
+		o.Looked(c, rooms, moment(3))
+		assert.True(t, o.CellOf(2).Invited)
+		assert.Equal(t, meeting.Us, o.AskedBy)
+	})
+	t.Run("a person invited a room", func(t *testing.T) {
+		o := &meeting.Occurrence{Copy: meeting.CopyLive, CopySpan: ten}
+		o.Looked(copyAt(ten, lines{"two@example.com": silent(), "guest@example.com": said(meeting.Accepted, 1)}), rooms, moment(3))
+		require.Len(t, o.Cells, 1, "a guest is no room, an uninvited room no cell")
+		assert.True(t, o.CellOf(2).Invited)
+		assert.Equal(t, meeting.Nobody, o.AskedBy)
+	})
+	t.Run("first look at a meeting of people, at rest", func(t *testing.T) {
+		o := &meeting.Occurrence{Copy: meeting.CopyUnknown}
+		o.See(1, shows(ten), 1, now)
+		o.Agreed(ten, []meeting.RoomID{1})
+		o.Looked(copyAt(ten, lines{"one@example.com": said(meeting.Accepted, -60)}), rooms, moment(3))
+		assert.Equal(t, meeting.CopyLive, o.Copy)
+		assert.Equal(t, meeting.Nobody, o.AskedBy)
+	})
+	t.Run("first look at a meeting that was moved, but not in its room yet", func(t *testing.T) {
+		o := &meeting.Occurrence{Copy: meeting.CopyUnknown}
+		o.See(1, shows(ten), 1, now)
+		o.Agreed(ten, []meeting.RoomID{1})
+		o.Looked(copyAt(eleven, lines{"one@example.com": silent()}), rooms, moment(3))
+		assert.Equal(t, meeting.Them, o.AskedBy)
+		assert.Equal(t, moment(3).Now, o.AskedAt)
+	})
+	t.Run("a room that leaves is news when it shows the meeting again", func(t *testing.T) {
+		o := created(t)
+		o.See(2, shows(ten), 1, moment(2).Now)
+		o.Looked(copyAt(ten, lines{"one@example.com": silent()}), rooms, moment(3))
+		assert.Equal(t, meeting.None, o.CellOf(2).Seen)
+		changed, stale := o.See(2, shows(ten), 4, moment(4).Now)
+		assert.True(t, changed)
+		assert.False(t, stale)
+		assert.True(t, o.CellOf(2).SeenAt.After(o.CopyCheckedAt), "the copy has to be looked at")
+	})
+	t.Run("it is gone: no room is in it, none owes an answer", func(t *testing.T) {
+		o := held(t)
+		o.Looked(meeting.Copy{}, rooms, moment(4))
+		assert.Equal(t, meeting.CopyGone, o.Copy)
+		assert.Equal(t, meeting.Span{}, o.CopySpan)
+		assert.Equal(t, meeting.Nobody, o.AskedBy)
+		for _, c := range o.Cells {
+			assert.False(t, c.Invited)
+			assert.Equal(t, meeting.None, c.Seen)
+			assert.True(t, c.BaseIn)
+		}
+		assert.True(t, o.BookingLive, "the booking is another matter")
+	})
+}
+
+func TestSee(t *testing.T) {
+	t.Run("an entry, the same again, its end", func(t *testing.T) {
+		o := &meeting.Occurrence{}
+		changed, stale := o.See(1, shows(ten), 1, moment(1).Now)
+		assert.True(t, changed)
+		assert.False(t, stale)
+		assert.Equal(t, meeting.Cell{
+			Room: 1, Seen: meeting.Booked, SeenSpan: ten, Sequence: 3, Item: "item", ChangeKey: "ck",
+			Answer: meeting.NoAnswer, SeenAt: moment(1).Now,
+		}, o.Cells[0])
+
+		again := shows(ten)
+		again.Item, again.ChangeKey = "moved", "newer"
+		changed, _ = o.See(1, again, 2, moment(2).Now)
+		assert.False(t, changed, "another version of the item is no change")
+		assert.Equal(t, meeting.ItemID("moved"), o.Cells[0].Item)
+		assert.Equal(t, moment(1).Now, o.Cells[0].SeenAt)
+
+		changed, _ = o.See(1, nil, 3, moment(3).Now)
+		assert.True(t, changed)
+		assert.Equal(t, meeting.Cell{Room: 1, Seen: meeting.None, Answer: meeting.NoAnswer, SeenAt: moment(3).Now}, o.Cells[0])
+	})
+	t.Run("the absence of what was never there is nothing", func(t *testing.T) {
+		o := &meeting.Occurrence{}
+		changed, stale := o.See(1, nil, 1, now)
+		assert.False(t, changed || stale)
+		assert.Empty(t, o.Cells)
+	})
+	t.Run("a read that began before our last write is stale", func(t *testing.T) {
+		o := created(t)
+		changed, stale := o.See(1, shows(ten), 0, moment(2).Now)
+		assert.False(t, changed)
+		assert.True(t, stale)
+		assert.Equal(t, meeting.None, o.CellOf(1).Seen)
+		_, stale = o.See(1, shows(ten), 1, moment(2).Now)
+		assert.False(t, stale)
+	})
+	t.Run("it is newer than the last look at the copy, even at the same instant", func(t *testing.T) {
+		o := created(t)
+		o.See(1, shows(ten), 1, moment(1).Now)
+		assert.True(t, o.CellOf(1).SeenAt.After(o.CopyCheckedAt))
+	})
+}
+
+func TestSeeBooking(t *testing.T) {
+	t.Run("assets count as a set", func(t *testing.T) {
+		o := created(t)
+		changed, stale := o.SeeBooking(true, ten, []meeting.AssetID{21, 20, 11, 10}, 1)
+		assert.False(t, changed || stale)
+	})
+	t.Run("moved, changed, cancelled, and that again", func(t *testing.T) {
+		o := created(t)
+		changed, _ := o.SeeBooking(true, eleven, []meeting.AssetID{10, 11, 20, 21}, 1)
+		assert.True(t, changed)
+		changed, _ = o.SeeBooking(true, eleven, []meeting.AssetID{11, 10}, 2)
+		assert.True(t, changed)
+		assert.Equal(t, []meeting.AssetID{10, 11}, o.Assets)
+		changed, _ = o.SeeBooking(false, meeting.Span{}, nil, 3)
+		assert.True(t, changed)
+		assert.False(t, o.BookingLive)
+		assert.Equal(t, meeting.BookingID(7), o.Booking, "the number tells that it was cancelled there")
+		changed, _ = o.SeeBooking(false, meeting.Span{}, nil, 4)
+		assert.False(t, changed)
+	})
+	t.Run("a read that began before our last write is stale", func(t *testing.T) {
+		o := created(t)
+		o.BookingWritten(7, eleven, []meeting.AssetID{10, 11}, 5)
+		changed, stale := o.SeeBooking(false, meeting.Span{}, nil, 4)
+		assert.False(t, changed)
+		assert.True(t, stale)
+		assert.True(t, o.BookingLive)
+	})
+}
+
+func TestAnsweredAndAgreed(t *testing.T) {
+	o := created(t)
+	o.See(2, &meeting.Sighting{Span: ten, Presence: meeting.Pending}, 1, moment(2).Now)
+	o.Answered(ten, []meeting.RoomID{1}, moment(3))
+	assert.Equal(t, meeting.Nobody, o.AskedBy)
+	assert.True(t, o.AskedAt.IsZero())
+	assert.Equal(t, meeting.Tick(3), o.ExchangeTick, "what was read before says nothing")
+	assert.Equal(t, meeting.Booked, o.CellOf(1).Seen)
+	assert.Equal(t, ten, o.CellOf(1).SeenSpan)
+	assert.Equal(t, meeting.None, o.CellOf(2).Seen)
+	assert.False(t, o.BaseLive)
+
+	o.Agreed(ten, []meeting.RoomID{1, 3})
+	assert.True(t, o.BaseLive)
+	assert.Equal(t, ten, o.Base)
+	assert.True(t, o.CellOf(1).BaseIn)
+	assert.False(t, o.CellOf(2).BaseIn)
+	assert.True(t, o.CellOf(3).BaseIn)
+
+	o.Agreed(meeting.Span{}, nil)
+	assert.False(t, o.BaseLive)
+	assert.False(t, o.CellOf(1).BaseIn)
+}
+
+func TestReverted(t *testing.T) {
+	o := held(t)
+	o.SeeBooking(true, eleven, []meeting.AssetID{10, 11}, 4)
+	o.Reverted([]meeting.RoomID{1})
+	assert.Equal(t, eleven, o.Base, "Exchange now is the side that differs")
+	assert.True(t, o.CellOf(1).BaseIn)
+	assert.False(t, o.CellOf(2).BaseIn)
+}
+
+func TestEnds(t *testing.T) {
+	noBooking := func(t *testing.T, o *meeting.Occurrence) {
+		t.Helper()
+		assert.Zero(t, o.Booking)
+		assert.False(t, o.BookingLive)
+		assert.Empty(t, o.Assets)
+		assert.False(t, o.BaseLive)
+		for _, c := range o.Cells {
+			assert.False(t, c.BaseIn)
+		}
+	}
+	t.Run("we cancel the booking: its number is given up", func(t *testing.T) {
+		o := held(t)
+		o.Refused(meeting.ReasonConflict, "room_declined", true)
+		o.BookingCancelled(6)
+		noBooking(t, o)
+		assert.Equal(t, meeting.Tick(6), o.BookingTick)
+		assert.Empty(t, o.Refusal)
+		assert.False(t, o.Withdraw)
+	})
+	t.Run("we cancel the meeting of a cancelled booking: both have ended", func(t *testing.T) {
+		o := held(t)
+		o.SeeBooking(false, meeting.Span{}, nil, 4)
+		o.MeetingCancelled(moment(5))
+		noBooking(t, o)
+		assert.Equal(t, meeting.CopyGone, o.Copy)
+		assert.Equal(t, meeting.Tick(5), o.ExchangeTick)
+	})
+	t.Run("we withdraw a refused meeting: its booking is still to be cancelled", func(t *testing.T) {
+		o := created(t)
+		o.Refused(meeting.ReasonConflict, "room_declined", true)
+		o.MeetingCancelled(moment(5))
+		assert.Equal(t, meeting.CopyGone, o.Copy)
+		assert.True(t, o.BookingLive)
+		assert.Equal(t, meeting.BookingID(7), o.Booking)
+		assert.Equal(t, meeting.ReasonConflict, o.Refusal)
+	})
+	t.Run("a refusal is forgiven", func(t *testing.T) {
+		o := created(t)
+		o.Refused(meeting.ReasonError, "exchange_error", true)
+		o.Forgiven()
+		noBooking(t, o)
+		assert.Empty(t, o.Refusal)
+		assert.Empty(t, o.RefusalCode)
+	})
+	t.Run("rooms are released", func(t *testing.T) {
+		o := held(t)
+		o.Looked(meeting.Copy{}, rooms, moment(4))
+		o.See(1, shows(ten), 4, moment(5).Now)
+		o.RoomsReleased([]meeting.RoomID{1}, moment(6))
+		assert.Equal(t, meeting.None, o.CellOf(1).Seen)
+		assert.Equal(t, meeting.Tick(6), o.ExchangeTick)
+		assert.Equal(t, moment(6).Now, o.CopyCheckedAt, "the rooms get another moment")
+	})
+}
+
+func TestBookingWritten(t *testing.T) {
+	assets := []meeting.AssetID{10, 11}
+	o := &meeting.Occurrence{}
+	o.BookingWritten(7, ten, assets, 3)
+	assets[0] = 99
+	assert.Equal(t, meeting.BookingID(7), o.Booking)
+	assert.True(t, o.BookingLive)
+	assert.Equal(t, ten, o.BookingSpan)
+	assert.Equal(t, []meeting.AssetID{10, 11}, o.Assets, "kept as a copy")
+	assert.Equal(t, meeting.Tick(3), o.BookingTick)
+	assert.False(t, o.BaseLive, "the base is set when both sides were seen equal")
+}
+
+func TestUnreachable(t *testing.T) {
+	o := created(t)
+	o.See(1, shows(ten), 1, moment(2).Now)
+	o.Unreachable(moment(3))
+	assert.Equal(t, meeting.CopyUnknown, o.Copy)
+	assert.Equal(t, meeting.Nobody, o.AskedBy)
+	assert.Equal(t, moment(3).Now, o.CopyCheckedAt, "asking again would bring nothing new")
+	assert.Equal(t, meeting.Booked, o.CellOf(1).Seen, "the room's calendar is what is left")
+}
