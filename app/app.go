@@ -30,6 +30,7 @@ const stopTime = 9 * time.Second
 // Run works until ctx ends, which is no error. It waits for PostgreSQL and for
 // the Eliona API rather than fail.
 func Run(ctx context.Context, o Options) error {
+	o.Log.DebugContext(ctx, "starting", "commit", o.Commit, "built", o.Built, "port", o.Port)
 	client, err := eliona.New(eliona.Options{
 		Endpoint: o.APIEndpoint, Token: o.APIToken, Logger: o.Log.With("component", "eliona"),
 	})

@@ -203,6 +203,7 @@ create table if not exists ews.operation (
     status        text   not null default 'sending' check (status in ('sending', 'done', 'failed')),
     attempt       integer not null default 1,
     floor         integer not null default 0,
+    reason        text   not null default '',
     result_code   text   not null default '',
     started_at    timestamptz not null default now(),
     finished_at   timestamptz

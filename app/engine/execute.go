@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
+	"time"
 
 	"ews/app/meeting"
 	"ews/app/plan"
@@ -148,9 +150,10 @@ func (j *job) created(ctx context.Context, sent Operation, made meeting.Copy, ro
 }
 
 // updateMeeting carries a change made in Eliona into the organizer's copy. It
-// is read first: if a person changed it meanwhile, that counts.
+// is read first, and the plan is made again with what it says: if a person
+// changed it meanwhile, that counts.
 func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
-	place := j.place(o)
+	place, began := j.place(o), j.now()
 	before, err := j.readCopy(ctx, place)
 	if err != nil {
 		return j.cannotChange(ctx, o, err)
@@ -160,8 +163,8 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 		// somebody else may hold it for the organizer.
 		return j.cannotChange(ctx, o, &Error{Class: Refused, Code: "organizer_copy_not_found"})
 	}
-	if j.overtaken(o, before) {
-		return j.looked(ctx, o.ID, before)
+	if !j.stillPlanned(o, op, before, began) {
+		return j.looked(ctx, o.ID, before, began)
 	}
 	sent, err := j.store.Begin(ctx, j.claim, Intent{
 		Occurrence: o.ID, Side: meeting.Exchange, Kind: op.Kind, Mailbox: place.Mailbox, Span: op.Span,
@@ -177,7 +180,7 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 	}
 	rooms := *j.rooms.Load()
 	return j.apply(ctx, &sent, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
-		o.Looked(before, rooms, at)
+		o.Looked(before, rooms, meeting.Moment{Now: began, Tick: at.Tick})
 		m.CopyMailbox = place.Mailbox
 		if o.Key == "" {
 			m.CopyItem = after.Item
@@ -187,6 +190,15 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 	})
 }
 
+// stillPlanned tells whether the operation is what the copy, as it is now,
+// asks for.
+func (j *job) stillPlanned(o *meeting.Occurrence, op plan.Op, seen meeting.Copy, began time.Time) bool {
+	m := j.m.Clone()
+	m.Occurrence(o.ID).Looked(seen, *j.rooms.Load(), meeting.Moment{Now: began, Tick: o.ExchangeTick})
+	ops := j.plan(m).Ops
+	return len(ops) > 0 && reflect.DeepEqual(ops[0], op)
+}
+
 // readCopy reads the organizer's copy. A meeting whose organizer we do not
 // know has none that we could read.
 func (j *job) readCopy(ctx context.Context, place Place) (meeting.Copy, error) {
@@ -194,26 +206,6 @@ func (j *job) readCopy(ctx context.Context, place Place) (meeting.Copy, error) {
 		return meeting.Copy{}, &Error{Class: NoMailbox, Code: "organizer_unknown"}
 	}
 	return j.calendar.Copy(ctx, place)
-}
-
-// overtaken tells whether the copy is no longer what the plan was made for.
-func (j *job) overtaken(o *meeting.Occurrence, c meeting.Copy) bool {
-	if !c.Live {
-		return true
-	}
-	if o.Copy != meeting.CopyLive {
-		return o.BaseLive && !o.Base.Equal(c.Span)
-	}
-	if !o.CopySpan.Equal(c.Span) && !(o.AskedBy == meeting.Nobody && o.BaseLive && o.Base.Equal(c.Span)) {
-		return true
-	}
-	for _, cell := range o.Cells {
-		_, there := c.Rooms[j.room(cell.Room).Address]
-		if cell.Invited && !there && !c.Partial {
-			return true
-		}
-	}
-	return false
 }
 
 // cannotChange deals with a change that Exchange does not accept. A booking
@@ -293,12 +285,13 @@ func (j *job) release(ctx context.Context, o *meeting.Occurrence, rooms []meetin
 }
 
 func (j *job) releaseRooms(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
+	began := j.now()
 	seen, err := j.readCopy(ctx, j.place(o))
 	if err != nil && classOf(err).Class != NoMailbox {
 		return err
 	}
 	if seen.Live {
-		return j.looked(ctx, o.ID, seen)
+		return j.looked(ctx, o.ID, seen, began)
 	}
 	if err := j.release(ctx, o, op.Rooms); err != nil {
 		return err
@@ -310,6 +303,7 @@ func (j *job) releaseRooms(ctx context.Context, o *meeting.Occurrence, op plan.O
 }
 
 func (j *job) askOrganizer(ctx context.Context, o *meeting.Occurrence) error {
+	began := j.now()
 	seen, err := j.readCopy(ctx, j.place(o))
 	if err != nil && classOf(err).Class != NoMailbox {
 		j.report(ctx, "exchange", classOf(err))
@@ -323,35 +317,44 @@ func (j *job) askOrganizer(ctx context.Context, o *meeting.Occurrence) error {
 			return nil
 		})
 	}
-	return j.looked(ctx, o.ID, seen)
+	return j.looked(ctx, o.ID, seen, began)
 }
 
-func (j *job) looked(ctx context.Context, id meeting.OccurrenceID, seen meeting.Copy) error {
+// looked stores what the organizer's copy said to a read that began at began.
+func (j *job) looked(ctx context.Context, id meeting.OccurrenceID, seen meeting.Copy, began time.Time) error {
 	rooms := *j.rooms.Load()
 	return j.apply(ctx, nil, id, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		if seen.Live && o.Key == "" {
 			m.CopyItem = seen.Item
 		}
-		o.Looked(seen, rooms, at)
+		o.Looked(seen, rooms, meeting.Moment{Now: began, Tick: at.Tick})
 		return nil
 	})
 }
 
 func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
 	sent, err := j.store.Begin(ctx, j.claim, Intent{
-		Occurrence: o.ID, Side: meeting.Eliona, Kind: op.Kind, Assets: o.Assets,
+		Occurrence: o.ID, Side: meeting.Eliona, Kind: op.Kind, Assets: o.Assets, Reason: op.Reason,
 	})
 	if err != nil {
 		return err
 	}
-	if err := j.bookings.Cancel(ctx, o.Booking, op.Reason); err != nil {
+	return j.sendCancellation(ctx, o, sent)
+}
+
+// sendCancellation cancels a booking. It is repeated after an unknown end
+// before anything else: the booking's disappearance must not be taken for a
+// person's wish.
+func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent Operation) error {
+	reason := sent.Intent.Reason
+	if err := j.bookings.Cancel(ctx, o.Booking, reason); err != nil {
 		j.report(ctx, "booking", classOf(err))
 		return j.end(ctx, sent, err)
 	}
-	j.log.InfoContext(ctx, "booking cancelled", "booking", o.Booking, "reason", op.Reason)
+	j.log.InfoContext(ctx, "booking cancelled", "booking", o.Booking, "reason", reason)
 	return j.apply(ctx, &sent, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		var notices []Notice
-		if op.Reason == meeting.ReasonConflict && o.Refusal == "" && j.NotifyUsers {
+		if reason == meeting.ReasonConflict && o.Refusal == "" && j.NotifyUsers {
 			notices = append(notices, j.notice(o, plan.CodeDeclined, 0))
 		}
 		o.BookingCancelled(at.Tick)

@@ -335,6 +335,7 @@ type Intent struct {
 	Mailbox    meeting.Address
 	Assets     []meeting.AssetID
 	Span       meeting.Span
+	Reason     meeting.Reason // of a cancellation
 }
 
 // Operation is a recorded intent.

@@ -156,6 +156,7 @@ func (j *job) failed(ctx context.Context, err error) Release {
 // run plans and acts until nothing is left to do, and returns when to look
 // again; zero if only a change is a reason to.
 func (j *job) run(ctx context.Context) (time.Time, error) {
+	var written []meeting.OccurrenceID
 	for range maxSteps {
 		select {
 		case <-j.stop:
@@ -166,6 +167,12 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
+		if written != nil && loaded.Gen != j.gen {
+			// Something was told of the meeting while we wrote to the Booking
+			// app. Our record of the write may have covered it: look again.
+			j.lookAgain(loaded.Meeting, written)
+		}
+		written = nil
 		j.m, j.gen = loaded.Meeting, loaded.Gen
 		if loaded.Open != nil {
 			wait, err := j.resolve(ctx, *loaded.Open)
@@ -174,7 +181,7 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 			}
 			continue
 		}
-		p := plan.For(plan.Input{Meeting: j.m, Rooms: *j.rooms.Load(), Now: j.now(), Policy: j.Policy})
+		p := j.plan(j.m)
 		if err := j.tell(ctx, p.Findings); err != nil {
 			return time.Time{}, err
 		}
@@ -185,9 +192,24 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 		if err := j.execute(ctx, p.Ops[0]); err != nil {
 			return time.Time{}, fmt.Errorf("%s: %w", p.Ops[0].Kind, err)
 		}
+		for _, item := range p.Ops[0].Items {
+			written = append(written, item.Occurrence)
+		}
 		j.log.DebugContext(ctx, "operation done", "op", p.Ops[0].Kind, "took", j.now().Sub(started))
 	}
 	return j.now().Add(time.Second), nil
+}
+
+func (j *job) plan(m *meeting.Meeting) plan.Plan {
+	return plan.For(plan.Input{Meeting: m, Rooms: *j.rooms.Load(), Now: j.now(), Policy: j.Policy})
+}
+
+func (j *job) lookAgain(m *meeting.Meeting, occurrences []meeting.OccurrenceID) {
+	for _, id := range occurrences {
+		if o := m.Occurrence(id); o != nil && o.Booking != 0 {
+			j.inbox.put(hint{Booking: Booking{ID: o.Booking}})
+		}
+	}
 }
 
 // tell records findings that a person should know of.

@@ -16,7 +16,14 @@ import (
 const ambiguityTime = 5 * time.Second
 
 // writeBookings creates and changes bookings of the meeting's group.
+//
+// Bookings to be changed are read first, where they are few: one that was
+// cancelled a moment ago must not be revived by our change.
 func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
+	gone, err := j.cancelledMeanwhile(ctx, op.Items)
+	if err != nil || gone {
+		return err
+	}
 	sent, err := j.store.Begin(ctx, j.claim, Intent{
 		Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items),
 	})
@@ -75,25 +82,49 @@ func hull(items []plan.Item) meeting.Span {
 	return span
 }
 
+// readFirst is up to how many bookings are read before they are changed.
+const readFirst = 10
+
+func (j *job) cancelledMeanwhile(ctx context.Context, items []plan.Item) (bool, error) {
+	known := slices.DeleteFunc(slices.Clone(items), func(i plan.Item) bool { return i.Booking == 0 })
+	if len(known) == 0 || len(known) > readFirst {
+		return false, nil
+	}
+	return j.observeGone(ctx, known)
+}
+
 // lookForMissing handles "there is no such booking". A person may have
 // cancelled it and the message may still be on its way: a cancellation beats
 // our edit, so what is gone is observed as gone.
 func (j *job) lookForMissing(ctx context.Context, items []plan.Item) error {
+	known := slices.DeleteFunc(slices.Clone(items), func(i plan.Item) bool { return i.Booking == 0 })
+	if gone, err := j.observeGone(ctx, known); err != nil || gone {
+		return err
+	}
+	// The group is gone, and none of its bookings: begin another.
+	return j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]Notice, error) {
+		m.Group = 0
+		return nil, nil
+	})
+}
+
+// observeGone looks which of these bookings no longer live, and stores it.
+func (j *job) observeGone(ctx context.Context, items []plan.Item) (bool, error) {
 	gone := map[meeting.OccurrenceID]bool{}
 	for _, item := range items {
-		if item.Booking == 0 {
-			continue
-		}
 		b, found, err := j.bookings.Get(ctx, item.Booking)
 		if err != nil {
-			return err
+			j.report(ctx, "booking", classOf(err))
+			return false, err
 		}
-		gone[item.Occurrence] = !found || b.Cancelled
+		if !found || b.Cancelled {
+			gone[item.Occurrence] = true
+		}
 	}
-	return j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
-		if len(gone) == 0 {
-			m.Group = 0 // the group is gone, and none of its bookings is known: begin another
-		}
+	if len(gone) == 0 {
+		return false, nil
+	}
+	return true, j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		for _, o := range m.Occurrences {
 			if gone[o.ID] {
 				o.SeeBooking(false, meeting.Span{}, nil, at.Tick)
@@ -112,6 +143,11 @@ func (j *job) resolve(ctx context.Context, open Operation) (time.Time, error) {
 		return j.resolveCreate(ctx, open)
 	case plan.WriteBookings:
 		return j.resolveWrite(ctx, open)
+	case plan.CancelBooking:
+		if o := j.m.Occurrence(open.Intent.Occurrence); o != nil && o.Booking != 0 {
+			return time.Time{}, j.sendCancellation(ctx, o, open)
+		}
+		return time.Time{}, j.store.Fail(ctx, j.claim, open, "booking_gone")
 	default:
 		// Everything else says what is wanted, not what to change, and begins
 		// by looking: it is simply planned again.

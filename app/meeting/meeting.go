@@ -251,3 +251,16 @@ func (m *Meeting) Occurrence(id OccurrenceID) *Occurrence {
 	}
 	return m.Occurrences[i]
 }
+
+// Clone returns a copy that shares nothing with the meeting.
+func (m *Meeting) Clone() *Meeting {
+	c := *m
+	c.Occurrences = make([]*Occurrence, len(m.Occurrences))
+	for i, o := range m.Occurrences {
+		copied := *o
+		copied.Cells = slices.Clone(o.Cells)
+		copied.Assets = slices.Clone(o.Assets)
+		c.Occurrences[i] = &copied
+	}
+	return &c
+}

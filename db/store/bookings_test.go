@@ -173,13 +173,17 @@ func TestABookingThatMayBeOursIsDeferred(t *testing.T) {
 	})
 	require.NoError(t, err)
 
+	another := func(id meeting.BookingID, organizer string, asset meeting.AssetID) engine.Observed {
+		b := o.booking()
+		b.UID = meeting.UID("uid of " + string(rune('0'+id)))
+		b.Booking.ID, b.Booking.Organizer, b.Booking.Assets = id, organizer, []meeting.AssetID{asset}
+		return o.observe(b)
+	}
 	require.Equal(t, engine.Deferred, o.observe(o.booking()))
-	elsewhere := o.booking()
-	elsewhere.Booking.ID, elsewhere.Booking.Assets, elsewhere.UID = 8, []meeting.AssetID{11}, "uid of 8"
-	require.Equal(t, engine.Changed, o.observe(elsewhere))
-	foreign := o.booking()
-	foreign.Booking.ID, foreign.Booking.Assets = 9, []meeting.AssetID{12}
-	require.Equal(t, engine.Ignored, o.observe(foreign))
+	require.Equal(t, engine.Deferred, another(7, "ben@example.com", 10), "of its rooms")
+	require.Equal(t, engine.Deferred, another(7, "Anna@example.com", 11), "of its organizer, perhaps moved to another room")
+	require.Equal(t, engine.Changed, another(8, "ben@example.com", 11), "cannot be ours")
+	require.Equal(t, engine.Ignored, another(9, "anna@example.com", 12), "of no room we know")
 
 	require.NoError(t, o.term.Apply(t.Context(), c, &operation, func(m *meeting.Meeting, at meeting.Moment) ([]engine.Notice, error) {
 		m.Occurrences[0].BookingWritten(7, o.hour(9), []meeting.AssetID{10}, at.Tick)

@@ -115,7 +115,7 @@ func TestAnOperationIsSeenUntilItEnds(t *testing.T) {
 
 	intent := engine.Intent{
 		Occurrence: o.load(c).Meeting.Occurrences[0].ID, Side: meeting.Exchange, Kind: plan.CreateMeeting,
-		Mailbox: "anna@example.com", Span: o.hour(9),
+		Mailbox: "anna@example.com", Span: o.hour(9), Reason: meeting.ReasonConflict,
 	}
 	first, err := o.term.Begin(t.Context(), c, intent)
 	require.NoError(t, err)

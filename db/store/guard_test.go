@@ -105,3 +105,19 @@ func TestEvidenceLastsThroughASuspicion(t *testing.T) {
 	require.Equal(t, 19, o.read(room).Suspected)
 	require.Equal(t, 19, o.read(room).Suspected)
 }
+
+// A series that is cancelled is one decision of one person.
+func TestASeriesVanishesAsOneMeeting(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	room := o.room("lake@example.com", 10)
+	single := entry("single", o.hour(0))
+	entries := []meeting.Sighting{single}
+	for n := range 30 {
+		s := entry("series", o.hour(24*n+1))
+		s.Key, s.Item = meeting.KeyOf(s.Span.Start), meeting.ItemID(fmt.Sprint(n))
+		entries = append(entries, s)
+	}
+	o.quiet(room, entries...)
+	equal(t, engine.WindowResult{Changed: 30}, o.read(room, single))
+}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -110,18 +111,23 @@ func TestAFormerOwnerChangesNothing(t *testing.T) {
 
 	next := o.clock.Now().Add(time.Minute)
 	for name, do := range map[string]func(context.Context) error{
-		"SyncRooms":   func(ctx context.Context) error { _, err := stale.SyncRooms(ctx, nil); return err },
-		"PollRooms":   func(ctx context.Context) error { return stale.PollRooms(ctx, []meeting.RoomID{room}) },
-		"SaveDelta":   func(ctx context.Context) error { _, err := stale.SaveDelta(ctx, due, engine.Delta{}, true, next); return err },
-		"SaveWindow":  func(ctx context.Context) error { _, err := stale.SaveWindow(ctx, window); return err },
-		"RoomFailed":  func(ctx context.Context) error { return stale.RoomFailed(ctx, room, "x", next) },
-		"Claim":       func(ctx context.Context) error { _, err := stale.Claim(ctx, 1); return err },
-		"Load":        func(ctx context.Context) error { _, err := stale.Load(ctx, claim); return err },
-		"Begin":       func(ctx context.Context) error { _, err := stale.Begin(ctx, claim, engine.Intent{}); return err },
-		"Apply":       func(ctx context.Context) error { return stale.Apply(ctx, claim, nil, nil) },
-		"Fail":        func(ctx context.Context) error { return stale.Fail(ctx, claim, operation, "x") },
-		"Release":     func(ctx context.Context) error { return stale.Release(ctx, claim, 1, engine.Release{}) },
-		"SaveAssets":  func(ctx context.Context) error { return stale.SaveAssets(ctx, []engine.Asset{{Project: "1", GAI: "g"}}) },
+		"SyncRooms": func(ctx context.Context) error { _, err := stale.SyncRooms(ctx, nil); return err },
+		"PollRooms": func(ctx context.Context) error { return stale.PollRooms(ctx, []meeting.RoomID{room}) },
+		"SaveDelta": func(ctx context.Context) error {
+			_, err := stale.SaveDelta(ctx, due, engine.Delta{}, true, next)
+			return err
+		},
+		"SaveWindow": func(ctx context.Context) error { _, err := stale.SaveWindow(ctx, window); return err },
+		"RoomFailed": func(ctx context.Context) error { return stale.RoomFailed(ctx, room, "x", next) },
+		"Claim":      func(ctx context.Context) error { _, err := stale.Claim(ctx, 1); return err },
+		"Load":       func(ctx context.Context) error { _, err := stale.Load(ctx, claim); return err },
+		"Begin":      func(ctx context.Context) error { _, err := stale.Begin(ctx, claim, engine.Intent{}); return err },
+		"Apply":      func(ctx context.Context) error { return stale.Apply(ctx, claim, nil, nil) },
+		"Fail":       func(ctx context.Context) error { return stale.Fail(ctx, claim, operation, "x") },
+		"Release":    func(ctx context.Context) error { return stale.Release(ctx, claim, 1, engine.Release{}) },
+		"SaveAssets": func(ctx context.Context) error {
+			return stale.SaveAssets(ctx, []engine.Asset{{Project: "1", GAI: "g"}})
+		},
 		"Notify":      func(ctx context.Context) error { return stale.Notify(ctx, []engine.Notice{{Subject: "s", Code: "c"}}) },
 		"Resolve":     func(ctx context.Context) error { _, err := stale.Resolve(ctx, "exchange", "down"); return err },
 		"SetStatus":   func(ctx context.Context) error { return stale.SetStatus(ctx, "x", "x") },
@@ -197,4 +203,89 @@ func TestTheStatusIsStoredWhileOthersWork(t *testing.T) {
 	require.NoError(t, failed)
 	require.Equal(t, "t", value[string](o, `select status from ews.configuration`))
 	require.Zero(t, value[int](o, `select deadlocks from pg_stat_database where datname = current_database()`))
+}
+
+// An owner that is busy and does not know that it was replaced must not keep
+// the next one waiting, and learns of it with its next transaction.
+func TestABusyOwnerIsReplaced(t *testing.T) {
+	t.Parallel()
+	o, room := oneMeeting(t)
+	busy, next := o.term, o.open(o.url)
+	require.NoError(t, busy.Close(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	started := make(chan struct{}, 1000)
+	require.NoError(t, inParallel(9, func(n int) error {
+		if n == 0 {
+			for range 50 {
+				<-started
+			}
+			term, err := next.Lead(ctx, o.config)
+			if err == nil {
+				o.closeAfter(term)
+			}
+			return err
+		}
+		return untilFenced(ctx, func() error {
+			defer signal(started)
+			return busy.PollRooms(ctx, []meeting.RoomID{room})
+		})
+	}))
+}
+
+func TestAConfigurationIsDeletedUnderWork(t *testing.T) {
+	t.Parallel()
+	o, room := oneMeeting(t)
+	window, booking := o.window(room), o.booking()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	started := make(chan struct{}, 1000)
+	require.NoError(t, inParallel(7, func(n int) error {
+		if n == 0 {
+			for range 50 {
+				<-started
+			}
+			_, err := o.db.Pool().Exec(ctx, `delete from ews.configuration`)
+			return err
+		}
+		return untilFenced(ctx, func() (err error) {
+			defer signal(started)
+			switch n {
+			case 1, 2:
+				w := window
+				w.Sightings = []meeting.Sighting{entry("a", o.hour(n))}
+				_, err = o.term.SaveWindow(ctx, w)
+			case 3:
+				_, err = o.term.ObserveBooking(ctx, booking)
+			case 4:
+				_, err = o.term.Claim(ctx, 1)
+			case 5:
+				err = o.term.Notify(ctx, []engine.Notice{{Subject: "s", Code: "c"}})
+			case 6:
+				err = o.term.SetStatus(ctx, "code", time.Now().String())
+			}
+			return err
+		})
+	}))
+	require.Zero(t, value[int](o, `select count(*) from ews.meeting`))
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// untilFenced works until it is told that another owns the configuration; that
+// is the only way to fail.
+func untilFenced(ctx context.Context, work func() error) error {
+	for ctx.Err() == nil {
+		if err := work(); errors.Is(err, engine.ErrFenced) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +51,7 @@ func load(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]*record,
 		return nil, err
 	}
 	for _, r := range records {
-		r.was = clone(r.Meeting)
+		r.was = r.Meeting.Clone()
 	}
 	return records, nil
 }
@@ -121,18 +120,6 @@ func loadCells(ctx context.Context, tx pgx.Tx, ids []int64, occurrences map[meet
 		return fmt.Errorf("loading cells: %w", err)
 	}
 	return nil
-}
-
-func clone(m *meeting.Meeting) *meeting.Meeting {
-	c := *m
-	c.Occurrences = make([]*meeting.Occurrence, len(m.Occurrences))
-	for i, o := range m.Occurrences {
-		copied := *o
-		copied.Cells = slices.Clone(o.Cells)
-		copied.Assets = slices.Clone(o.Assets)
-		c.Occurrences[i] = &copied
-	}
-	return &c
 }
 
 func assetIDs(in []int32) []meeting.AssetID {

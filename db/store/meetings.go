@@ -80,10 +80,10 @@ func openOperation(ctx context.Context, tx pgx.Tx, id meeting.ID) (*engine.Opera
 	var assets []int32
 	var start, end *time.Time
 	err := tx.QueryRow(ctx,
-		`select id, coalesce(occurrence_id, 0), side, kind, mailbox, assets, starts_at, ends_at, attempt, started_at, floor
+		`select id, coalesce(occurrence_id, 0), side, kind, mailbox, assets, starts_at, ends_at, attempt, started_at, floor, reason
 		 from ews.operation where meeting_id = $1 and status = 'sending'`, id).
 		Scan(&op.ID, &op.Intent.Occurrence, &side, &op.Intent.Kind, &op.Intent.Mailbox, &assets,
-			&start, &end, &op.Attempt, &op.StartedAt, &op.Floor)
+			&start, &end, &op.Attempt, &op.StartedAt, &op.Floor, &op.Intent.Reason)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -109,12 +109,12 @@ func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engi
 			return err
 		}
 		return tx.QueryRow(ctx,
-			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, floor)
-			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8,
-			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $9))
+			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, reason, floor)
+			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9,
+			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $10))
 			 returning id, started_at, floor`,
 			c.Meeting, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
-			orNull(i.Span.Start), orNull(i.Span.End), t.config).Scan(&op.ID, &op.StartedAt, &op.Floor)
+			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config).Scan(&op.ID, &op.StartedAt, &op.Floor)
 	})
 	return op, err
 }
@@ -209,8 +209,8 @@ func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.
 			   parked_code = case when want_gen > $3 then '' else $6 end,
 			   parked_at = case when want_gen <= $3 and $6 <> '' then now() end,
 			   error_code = $7
-			 where id = $1 and claim_token = $2`,
-			c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code)
+			 where id = $1 and claim_token = $2 and configuration_id = $8`,
+			c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code, t.config)
 		if err != nil {
 			return err
 		}
