@@ -177,6 +177,7 @@ func (e *Engine) describe(ctx context.Context) error {
 			return err
 		}
 	}
+	e.report(ctx, "eliona", nil)
 	return nil
 }
 

@@ -69,6 +69,7 @@ type Engine struct {
 
 	health sync.Mutex
 	broken map[string]bool // codes told to the administrator
+	worked map[string]bool // sides that answered in this run
 	doubt  bool            // the last reconciliation was suspicious
 }
 
@@ -103,7 +104,7 @@ func New(s Settings, p Ports) *Engine {
 		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
 		log: p.Log, now: p.Now,
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
-		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(), broken: map[string]bool{},
+		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(), broken: map[string]bool{}, worked: map[string]bool{},
 	}
 	e.rooms.Store(&map[meeting.RoomID]meeting.Room{})
 	return e

@@ -62,6 +62,10 @@ func (e *Engine) report(ctx context.Context, side string, failure *Error) {
 				e.recovered(ctx, key)
 			}
 		}
+		if !e.worked[side] {
+			e.worked[side] = true
+			e.recovered(ctx, side+" ") // from whatever an earlier run told
+		}
 		return
 	}
 	key := side + " " + failure.Code
@@ -84,10 +88,10 @@ func (e *Engine) recovered(ctx context.Context, key string) {
 	side, code := key[:indexSpace(key)], key[indexSpace(key)+1:]
 	told, err := e.store.Resolve(ctx, side, code)
 	if err == nil && told {
-		err = e.store.Notify(ctx, []Notice{{Subject: side, Code: CodeRecovered}})
-	}
-	if err == nil {
-		_, err = e.store.Resolve(ctx, side, CodeRecovered)
+		_, err = e.store.Resolve(ctx, side, CodeRecovered) // an earlier one: it is told again
+		if err == nil {
+			err = e.store.Notify(ctx, []Notice{{Subject: side, Code: CodeRecovered}})
+		}
 	}
 	if err == nil && len(e.broken) == 0 {
 		err = e.store.SetStatus(ctx, "", "")
@@ -95,7 +99,9 @@ func (e *Engine) recovered(ctx context.Context, key string) {
 	if err != nil {
 		e.log.WarnContext(ctx, "recovery not stored", "error", err)
 	}
-	e.log.InfoContext(ctx, "recovered", "side", side, "code", code)
+	if code != "" || told {
+		e.log.InfoContext(ctx, "recovered", "side", side, "code", code)
+	}
 }
 
 func indexSpace(s string) int {

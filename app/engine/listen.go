@@ -119,7 +119,7 @@ func (e *Engine) observeOrRepeat(ctx context.Context, h hint) error {
 		e.log.WarnContext(ctx, "booking not read", "booking", h.ID, "code", failure.Code, "error", err)
 		h.at = e.retryAt(failure, h.try)
 	default:
-		h.at = e.now().Add(2 * time.Second)
+		h.at = e.now().Add(min(200*time.Millisecond<<min(h.try, 4), 2*time.Second))
 	}
 	h.try++
 	e.inbox.put(h)
@@ -178,7 +178,7 @@ func (e *Engine) observe(ctx context.Context, b Booking, since meeting.Tick) (de
 		e.log.DebugContext(ctx, "booking observed", "booking", b.ID, "cancelled", b.Cancelled)
 		wake(e.wakeWork)
 	}
-	return result == Deferred, nil
+	return result == Deferred || result == Outdated, nil
 }
 
 // reconciling compares the lists of bookings with what is known: after each

@@ -247,7 +247,8 @@ type Store interface {
 	// Notify records notices; one with an open episode is not repeated.
 	Notify(ctx context.Context, notices []Notice) error
 	// Resolve closes the open episode of a subject and code, if there is one,
-	// and tells whether it was.
+	// and tells whether people were told of it. An empty code means every one
+	// but CodeRecovered.
 	Resolve(ctx context.Context, subject, code string) (bool, error)
 	// SetStatus records the state of the configuration for people.
 	SetStatus(ctx context.Context, code, text string) error
@@ -304,11 +305,13 @@ type BookingObservation struct {
 type Observed string
 
 // Deferred means that the booking may be one of our own whose creation is
-// not confirmed yet: look again soon.
+// not confirmed yet, Outdated that we wrote to it after the read began: look
+// again.
 const (
 	Unchanged Observed = "unchanged"
 	Changed   Observed = "changed"
 	Deferred  Observed = "deferred"
+	Outdated  Observed = "outdated"
 	Ignored   Observed = "ignored" // not of our rooms, or cancelled and unknown
 )
 

@@ -160,6 +160,9 @@ func (p *planner) occurrence(o *meeting.Occurrence) {
 		return
 	}
 	k, b := p.booking(o), p.base(o)
+	if len(k.rooms) == 0 && len(o.Cells) > 0 && !slices.ContainsFunc(o.Cells, func(c meeting.Cell) bool { return p.active(c.Room) }) {
+		return // all its rooms left the room list: neither side is touched
+	}
 	e := p.exchange(o, k)
 	if p.over(o, e, k, b) {
 		return

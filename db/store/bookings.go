@@ -46,7 +46,7 @@ func (t *Term) observeKnown(ctx context.Context, tx pgx.Tx, r *record, o engine.
 		}
 		changed, stale := occurrence.SeeBooking(!o.Booking.Cancelled, o.Booking.Span, o.Booking.Assets, o.Since)
 		if stale {
-			return engine.Unchanged, nil
+			return engine.Outdated, nil
 		}
 		if r.Group == 0 && o.Booking.Group != 0 {
 			r.Group = o.Booking.Group
@@ -109,7 +109,7 @@ func (t *Term) observeNew(ctx context.Context, tx pgx.Tx, o engine.BookingObserv
 		return engine.Ignored, nil // its place is taken: cannot be, since ref and UID come from the booking's number
 	}
 	if _, stale := occurrence.SeeBooking(true, o.Booking.Span, o.Booking.Assets, o.Since); stale {
-		return engine.Unchanged, nil
+		return engine.Outdated, nil
 	}
 	occurrence.Booking = o.Booking.ID
 	if err := t.save(ctx, tx, o.Since, r); err != nil {

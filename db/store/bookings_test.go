@@ -116,7 +116,7 @@ func TestWhatIsReadBeforeOurWriteSaysNothing(t *testing.T) {
 		occurrence.BookingWritten(7, o.hour(11), []meeting.AssetID{10}, at.Tick)
 	})
 	gen := o.gen("uid of 7")
-	require.Equal(t, engine.Unchanged, o.observe(stale))
+	require.Equal(t, engine.Outdated, o.observe(stale))
 	require.True(t, o.only("uid of 7").BookingLive)
 	equal(t, o.hour(11), o.only("uid of 7").BookingSpan)
 	require.Equal(t, gen, o.gen("uid of 7"))

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -44,15 +43,14 @@ func (t *Term) openNotices(ctx context.Context, tx pgx.Tx, notices []engine.Noti
 // silently.
 func (t *Term) Resolve(ctx context.Context, subject, code string) (told bool, err error) {
 	err = t.tx(ctx, "closing a notice", func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx,
-			`update ews.notice set closed_at = now()
-			 where configuration_id = $1 and subject = $2 and code = $3 and closed_at is null
-			 returning sent_at is not null`,
-			t.config, subject, code).Scan(&told)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
+		return tx.QueryRow(ctx,
+			`with closed as (
+			   update ews.notice set closed_at = now()
+			   where configuration_id = $1 and subject = $2 and closed_at is null
+			     and (code = $3 or $3 = '' and code <> $4)
+			   returning sent_at)
+			 select coalesce(bool_or(sent_at is not null), false) from closed`,
+			t.config, subject, code, engine.CodeRecovered).Scan(&told)
 	})
 	return told, err
 }

@@ -3,7 +3,7 @@
 // A configuration is worked on by one process at a time: the one that holds
 // its advisory lock. The lock only avoids waste. What makes the state correct
 // is that each term of ownership has a number, which every transaction checks
-// under a share lock, and that the schema's constraints admit no doubles. All
+// under a lock, and that the schema's constraints admit no doubles. All
 // decisions are made by the pure transitions of package meeting; this package
 // loads, lets them work, and saves what they changed, in one transaction.
 package store

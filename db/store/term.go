@@ -64,16 +64,29 @@ func (t *Term) begin(ctx context.Context) error {
 		return ErrTaken
 	}
 	err = pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+		// Nothing but this lock waits for the transactions of a former owner.
+		if _, err := tx.Exec(ctx, `select from ews.configuration where id = $1 for update`, t.config); err != nil {
+			return err
+		}
 		err := tx.QueryRow(ctx,
 			`update ews.configuration set owner_epoch = owner_epoch + 1 where id = $1 returning owner_epoch`,
 			t.config).Scan(&t.epoch)
 		if err != nil {
 			return err
 		}
-		// Claims of former owners are void: they can no longer commit.
+		// Claims of former owners are void: they can no longer commit. What failed
+		// need not wait, nor do rooms: a setting may have been mended, or the
+		// interval be another.
 		_, err = tx.Exec(ctx,
-			`update ews.meeting set claim_token = null, claimed_until = null
-			 where configuration_id = $1 and claim_token is not null`, t.config)
+			`update ews.meeting set claim_token = null, claimed_until = null,
+			   due_at = case when attempts > 0 then least(due_at, now()) else due_at end
+			 where configuration_id = $1 and (claim_token is not null or attempts > 0)`, t.config)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx,
+			`update ews.room set poll_at = now() where configuration_id = $1 and poll_at > now() and guard_since is null`,
+			t.config)
 		return err
 	})
 	if err != nil {
@@ -125,16 +138,14 @@ func (t *Term) disconnect(ctx context.Context) error {
 	return t.conn.Close(ctx)
 }
 
-// tx runs f in a transaction that only the present owner can commit.
+// tx runs f in a transaction that only the present owner can commit: the next
+// one waits for it, and so does whoever deletes the configuration. Whoever
+// changes its settings does not.
 func (t *Term) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
-	return t.locked(ctx, what, "for share", f)
-}
-
-func (t *Term) locked(ctx context.Context, what, lock string, f func(pgx.Tx) error) error {
 	err := inTx(ctx, t.db.pool, func(tx pgx.Tx) error {
 		var one int
 		err := tx.QueryRow(ctx,
-			`select 1 from ews.configuration where id = $1 and owner_epoch = $2 `+lock,
+			`select 1 from ews.configuration where id = $1 and owner_epoch = $2 for key share`,
 			t.config, t.epoch).Scan(&one)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return engine.ErrFenced
@@ -169,8 +180,7 @@ func tick(ctx context.Context, q querier) (meeting.Tick, error) {
 
 // SetStatus implements engine.Store.
 func (t *Term) SetStatus(ctx context.Context, code, text string) error {
-	// Its row is written: a share lock could only be widened by a deadlock.
-	return t.locked(ctx, "storing the status", "for no key update", func(tx pgx.Tx) error {
+	return t.tx(ctx, "storing the status", func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx,
 			`update ews.configuration
 			 set status_code = $2, status = $3, status_since = now()
