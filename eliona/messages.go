@@ -31,7 +31,7 @@ type BookedTime struct {
 type language struct {
 	roomsAdded, roomsAddedMany string // number
 	singular                   func(n int) bool
-	refused, failed            string // room, time
+	refused, failed, unchanged string // room, time
 	problem                    string // configuration, what is wrong
 	problems                   map[Problem]string
 	recovered                  string // configuration
@@ -45,8 +45,9 @@ func english() language {
 		roomsAdded:     "%d Exchange room was added as an asset.",
 		roomsAddedMany: "%d Exchange rooms were added as assets.",
 		singular:       onlyOne,
-		refused:        "Room %s could not be booked for %s because it is already taken or does not accept the meeting. The booking was cancelled.",
-		failed:         "The booking of room %s for %s could not be transferred to Exchange because of a technical problem. The booking was cancelled.",
+		refused:        "“%s” could not be booked for %s because the room is already taken or does not accept the meeting. The booking was cancelled.",
+		failed:         "The booking of “%s” for %s could not be transferred to Exchange because of a technical problem. The booking was cancelled.",
+		unchanged:      "The change of the booking of “%s” for %s was not accepted by Exchange. The booking is again as the meeting in Outlook.",
 		problem:        "Exchange configuration %d does not work: %s Bookings are not synchronised until this is solved.",
 		problems: map[Problem]string{
 			ProblemOther:               "A technical problem occurred.",
@@ -67,8 +68,9 @@ func german() language {
 		roomsAdded:     "%d Exchange-Raum wurde als Asset hinzugefügt.",
 		roomsAddedMany: "%d Exchange-Räume wurden als Assets hinzugefügt.",
 		singular:       onlyOne,
-		refused:        "Der Raum %s konnte für den %s nicht gebucht werden, weil er bereits belegt ist oder die Besprechung nicht annimmt. Die Buchung wurde storniert.",
-		failed:         "Die Buchung des Raums %s für den %s konnte wegen eines technischen Problems nicht nach Exchange übertragen werden. Die Buchung wurde storniert.",
+		refused:        "„%s“ konnte für den %s nicht gebucht werden, weil der Raum bereits belegt ist oder die Besprechung nicht annimmt. Die Buchung wurde storniert.",
+		failed:         "Die Buchung von „%s“ für den %s konnte wegen eines technischen Problems nicht nach Exchange übertragen werden. Die Buchung wurde storniert.",
+		unchanged:      "Die Änderung der Buchung von „%s“ für den %s wurde von Exchange nicht angenommen. Die Buchung ist wieder so wie die Besprechung in Outlook.",
 		problem:        "Die Exchange-Konfiguration %d funktioniert nicht: %s Bis das behoben ist, werden Buchungen nicht synchronisiert.",
 		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Ein technisches Problem ist aufgetreten.",
@@ -89,8 +91,9 @@ func french() language {
 		roomsAdded:     "%d salle Exchange a été ajoutée en tant qu’asset.",
 		roomsAddedMany: "%d salles Exchange ont été ajoutées en tant qu’assets.",
 		singular:       func(n int) bool { return n < 2 },
-		refused:        "La salle %s n’a pas pu être réservée pour le %s, car elle est déjà occupée ou n’accepte pas la réunion. La réservation a été annulée.",
-		failed:         "La réservation de la salle %s pour le %s n’a pas pu être transférée vers Exchange en raison d’un problème technique. La réservation a été annulée.",
+		refused:        "La salle « %s » n’a pas pu être réservée pour le %s, car elle est déjà occupée ou n’accepte pas la réunion. La réservation a été annulée.",
+		failed:         "La réservation de la salle « %s » pour le %s n’a pas pu être transférée vers Exchange en raison d’un problème technique. La réservation a été annulée.",
+		unchanged:      "La modification de la réservation de la salle « %s » pour le %s n’a pas été acceptée par Exchange. La réservation correspond de nouveau à la réunion dans Outlook.",
 		problem:        "La configuration Exchange %d ne fonctionne pas : %s Les réservations ne sont pas synchronisées tant que le problème persiste.",
 		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Un problème technique est survenu.",
@@ -111,8 +114,9 @@ func italian() language {
 		roomsAdded:     "%d sala Exchange è stata aggiunta come asset.",
 		roomsAddedMany: "%d sale Exchange sono state aggiunte come asset.",
 		singular:       onlyOne,
-		refused:        "Non è stato possibile prenotare la sala %s per il %s perché è già occupata o non accetta la riunione. La prenotazione è stata annullata.",
-		failed:         "Non è stato possibile trasferire a Exchange la prenotazione della sala %s per il %s a causa di un problema tecnico. La prenotazione è stata annullata.",
+		refused:        "Non è stato possibile prenotare la sala «%s» per il %s perché è già occupata o non accetta la riunione. La prenotazione è stata annullata.",
+		failed:         "Non è stato possibile trasferire a Exchange la prenotazione della sala «%s» per il %s a causa di un problema tecnico. La prenotazione è stata annullata.",
+		unchanged:      "La modifica della prenotazione della sala «%s» per il %s non è stata accettata da Exchange. La prenotazione corrisponde di nuovo alla riunione in Outlook.",
 		problem:        "La configurazione Exchange %d non funziona: %s Le prenotazioni non vengono sincronizzate finché il problema non è risolto.",
 		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Si è verificato un problema tecnico.",
@@ -151,6 +155,12 @@ func BookingRefusedMessage(booked BookedTime) Translation {
 // BookingFailedMessage tells that a booking could not be written to Exchange.
 func BookingFailedMessage(booked BookedTime) Translation {
 	return translate(func(l language) string { return fmt.Sprintf(l.failed, booked.room(), l.period(booked)) })
+}
+
+// BookingUnchangedMessage tells that a change made in Eliona could not be
+// carried into Exchange and was taken back.
+func BookingUnchangedMessage(booked BookedTime) Translation {
+	return translate(func(l language) string { return fmt.Sprintf(l.unchanged, booked.room(), l.period(booked)) })
 }
 
 // ConfigurationProblemMessage tells that a configuration has stopped working.

@@ -31,8 +31,8 @@ func TestTimesAreWrittenInTheGivenZone(t *testing.T) {
 	start := time.Date(2025, 3, 3, 9, 0, 0, 0, time.UTC)
 	booked := BookedTime{Room: " Blue\nroom ", Start: start, End: start.Add(90 * time.Minute), Zone: zurich}
 	message := BookingRefusedMessage(booked)
-	require.Contains(t, message.En, "Room Blue room could not be booked for 3 March 2025, 10:00–11:30 CET because")
-	require.Contains(t, message.De, "Der Raum Blue room konnte für den 03.03.2025, 10:00–11:30 Uhr (CET) nicht")
+	require.Contains(t, message.En, "“Blue room” could not be booked for 3 March 2025, 10:00–11:30 CET because")
+	require.Contains(t, message.De, "„Blue room“ konnte für den 03.03.2025, 10:00–11:30 Uhr (CET) nicht")
 	require.Contains(t, message.Fr, "pour le 03/03/2025, 10:00–11:30 (CET), car")
 	require.Contains(t, message.It, "per il 03/03/2025, 10:00–11:30 (CET) perché")
 

@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"ews/app/meeting"
 )
 
 func TestAddressOf(t *testing.T) {
-	assert.Equal(t, meeting.Address("room@example.com"), meeting.AddressOf("  Room@Example.COM\n"))
+	require.Equal(t, meeting.Address("room@example.com"), meeting.AddressOf("  Room@Example.COM\n"))
 }
 
 func TestAddressValid(t *testing.T) {
@@ -48,7 +48,7 @@ func TestAddressValid(t *testing.T) {
 		meeting.Address(strings.Repeat("a", 242) + "@example.com"): true,
 		meeting.Address(strings.Repeat("a", 243) + "@example.com"): false,
 	} {
-		assert.Equal(t, valid, address.Valid(), "%q", address)
+		require.Equal(t, valid, address.Valid(), "%q", address)
 	}
 }
 
@@ -58,19 +58,19 @@ func TestSpan(t *testing.T) {
 
 	t.Run("is UTC and whole seconds", func(t *testing.T) {
 		got := meeting.SpanOf(at(10).In(berlin).Add(999*time.Millisecond), at(11).In(berlin))
-		assert.Equal(t, ten, got)
+		require.Equal(t, ten, got)
 	})
 	t.Run("is valid if it ends after it starts", func(t *testing.T) {
-		assert.True(t, ten.Valid())
-		assert.False(t, meeting.Span{}.Valid())
-		assert.False(t, meeting.SpanOf(at(10), at(10)).Valid())
-		assert.False(t, meeting.SpanOf(at(11), at(10)).Valid())
-		assert.False(t, meeting.SpanOf(at(10), at(10).Add(time.Millisecond)).Valid())
+		require.True(t, ten.Valid())
+		require.False(t, meeting.Span{}.Valid())
+		require.False(t, meeting.SpanOf(at(10), at(10)).Valid())
+		require.False(t, meeting.SpanOf(at(11), at(10)).Valid())
+		require.False(t, meeting.SpanOf(at(10), at(10).Add(time.Millisecond)).Valid())
 	})
 	t.Run("equals the same instants of another zone", func(t *testing.T) {
-		assert.True(t, ten.Equal(meeting.Span{Start: at(10).In(berlin), End: at(11).In(berlin)}))
-		assert.False(t, ten.Equal(meeting.SpanOf(at(10), at(12))))
-		assert.False(t, ten.Equal(meeting.SpanOf(at(9), at(11))))
+		require.True(t, ten.Equal(meeting.Span{Start: at(10).In(berlin), End: at(11).In(berlin)}))
+		require.False(t, ten.Equal(meeting.SpanOf(at(10), at(12))))
+		require.False(t, ten.Equal(meeting.SpanOf(at(9), at(11))))
 	})
 	t.Run("overlaps, back to back excepted", func(t *testing.T) {
 		for _, c := range []struct {
@@ -78,25 +78,25 @@ func TestSpan(t *testing.T) {
 			want     bool
 		}{{8, 9, false}, {9, 10, false}, {9, 11, true}, {10, 11, true}, {9, 12, true}, {11, 12, false}} {
 			other := meeting.SpanOf(at(c.from), at(c.to))
-			assert.Equal(t, c.want, ten.Overlaps(other), "%d to %d", c.from, c.to)
-			assert.Equal(t, c.want, other.Overlaps(ten), "%d to %d, the other way", c.from, c.to)
+			require.Equal(t, c.want, ten.Overlaps(other), "%d to %d", c.from, c.to)
+			require.Equal(t, c.want, other.Overlaps(ten), "%d to %d, the other way", c.from, c.to)
 		}
 	})
 }
 
 func TestKeyOf(t *testing.T) {
 	summer := time.FixedZone("CEST", 2*60*60)
-	assert.Equal(t, meeting.Key("2026-05-04T10:00:00Z"), meeting.KeyOf(at(10)))
-	assert.Equal(t, meeting.KeyOf(at(10)), meeting.KeyOf(at(10).In(summer)), "the zone does not matter")
+	require.Equal(t, meeting.Key("2026-05-04T10:00:00Z"), meeting.KeyOf(at(10)))
+	require.Equal(t, meeting.KeyOf(at(10)), meeting.KeyOf(at(10).In(summer)), "the zone does not matter")
 }
 
 func TestLookups(t *testing.T) {
 	o := &meeting.Occurrence{ID: 4, Cells: []meeting.Cell{{Room: 1}, {Room: 2}}}
 	m := &meeting.Meeting{Occurrences: []*meeting.Occurrence{o}}
-	assert.Same(t, o, m.Occurrence(4))
-	assert.Nil(t, m.Occurrence(5))
-	assert.Same(t, &o.Cells[1], o.CellOf(2))
-	assert.Nil(t, o.CellOf(3))
+	require.Same(t, o, m.Occurrence(4))
+	require.Nil(t, m.Occurrence(5))
+	require.Same(t, &o.Cells[1], o.CellOf(2))
+	require.Nil(t, o.CellOf(3))
 }
 
 func at(hour int) time.Time { return time.Date(2026, time.May, 4, hour, 0, 0, 0, time.UTC) }

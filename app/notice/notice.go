@@ -95,8 +95,10 @@ func (o *Office) text(m store.Message) (eliona.Translation, bool) {
 		return eliona.RoomsAddedMessage(m.Amount), true
 	case plan.CodeDeclined:
 		return eliona.BookingRefusedMessage(booked), true
-	case engine.CodeFailed, engine.CodeNotChanged:
+	case engine.CodeFailed:
 		return eliona.BookingFailedMessage(booked), true
+	case engine.CodeNotChanged:
+		return eliona.BookingUnchangedMessage(booked), true
 	case engine.CodeRecovered:
 		return eliona.ConfigurationRecoveredMessage(o.Config), true
 	case plan.CodeNoAnswer, engine.CodeClash:

@@ -18,7 +18,7 @@ import (
 // worked on, so that the rooms of one meeting are taken together. Changes that
 // somebody waits for are worked on at once.
 const (
-	settle          = 1.0
+	settle          = 0.5
 	priorityHuman   = 0
 	priorityChange  = 1
 	priorityArchive = 2
