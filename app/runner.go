@@ -86,9 +86,19 @@ func (r *runner) run(ctx context.Context, e *engine.Engine, office *notice.Offic
 			r.cancel(engine.ErrFenced)
 		}
 	})
+	beside.Go(func() { r.clean(ctx, office.Log) })
 	r.err = e.Run(ctx)
 	r.cancel(errStopped)
 	beside.Wait()
+}
+
+// clean removes old records now and then.
+func (r *runner) clean(ctx context.Context, log *slog.Logger) {
+	for sleep(ctx, time.Hour) {
+		if err := r.term.Clean(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "old records not removed", "error", err)
+		}
+	}
 }
 
 func (r *runner) ended() bool {

@@ -23,9 +23,18 @@ type supervisor struct {
 	wake           chan struct{}
 
 	running map[int64]*runner
-	waiting map[int64]time.Time // not before, after a start that failed
-	idle    bool                // the absence of configurations was logged
+	waiting map[int64]delay // after a start that failed
+	idle    bool            // the absence of configurations was logged
 }
+
+// delay keeps one version of a configuration from being started; a changed one
+// may start at once.
+type delay struct {
+	version int64
+	until   time.Time
+}
+
+func (d delay) holds(version int64) bool { return d.version == version && time.Now().Before(d.until) }
 
 // lookEvery is how soon a change made by another process is noticed. One made
 // through this process's API is noticed at once.
@@ -34,7 +43,7 @@ const lookEvery = 500 * time.Millisecond
 func newSupervisor(log *slog.Logger, configurations *conf.Repository, database *store.DB, client *eliona.Client) *supervisor {
 	return &supervisor{
 		log: log, configurations: configurations, database: database, eliona: client,
-		wake: make(chan struct{}, 1), running: map[int64]*runner{}, waiting: map[int64]time.Time{},
+		wake: make(chan struct{}, 1), running: map[int64]*runner{}, waiting: map[int64]delay{},
 	}
 }
 
@@ -89,7 +98,7 @@ func (s *supervisor) adjust(ctx context.Context, configurations []conf.Configura
 		s.stop(ctx, id, r)
 	}
 	for id, c := range wanted {
-		if s.running[id] == nil && !time.Now().Before(s.waiting[id]) {
+		if s.running[id] == nil && !s.waiting[id].holds(c.Version) {
 			s.start(ctx, c)
 		}
 	}
@@ -99,11 +108,11 @@ func (s *supervisor) start(ctx context.Context, c conf.Configuration) {
 	log := s.log.With("config", c.ID)
 	r, err := s.newRunner(ctx, c, log)
 	if errors.Is(err, store.ErrTaken) {
-		s.waiting[c.ID] = time.Now().Add(2 * time.Second)
+		s.waiting[c.ID] = delay{c.Version, time.Now().Add(2 * time.Second)}
 		return
 	}
 	if err != nil {
-		s.waiting[c.ID] = time.Now().Add(15 * time.Second)
+		s.waiting[c.ID] = delay{c.Version, time.Now().Add(15 * time.Second)}
 		if ctx.Err() != nil {
 			return
 		}
@@ -130,7 +139,7 @@ func codeOfStart(err error) string {
 func (s *supervisor) stop(ctx context.Context, id int64, r *runner) {
 	if err := r.stop(context.WithoutCancel(ctx)); err != nil {
 		s.log.WarnContext(ctx, "configuration ended", "config", id, "error", err)
-		s.waiting[id] = time.Now().Add(time.Second)
+		s.waiting[id] = delay{r.version, time.Now().Add(time.Second)}
 	}
 	delete(s.running, id)
 	s.setActive(context.WithoutCancel(ctx), id, false)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -126,6 +127,9 @@ func (e *Engine) work(ctx context.Context, stop <-chan struct{}, c Claim) error 
 			return err
 		}
 		release = j.failed(ctx, err)
+		if j.m == nil {
+			j.gen = math.MaxInt64 // nothing is known of it yet: wait all the same
+		}
 	}
 	if err := e.store.Release(ctx, c, j.gen, release); err != nil && !errors.Is(err, ErrClaimLost) {
 		j.log.WarnContext(ctx, "claim not released", "error", err)

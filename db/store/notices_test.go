@@ -83,6 +83,19 @@ func TestTroubleThatEndsCanComeBack(t *testing.T) {
 	require.False(t, o.resolve("exchange", "unheard of"))
 }
 
+func TestAllTroubleOfASubjectEnds(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.notify(engine.Notice{Subject: "exchange", Code: "down"}, engine.Notice{Subject: "booking", Code: "down"})
+	o.take(10)
+	o.notify(engine.Notice{Subject: "exchange", Code: "slow", Delay: time.Minute},
+		engine.Notice{Subject: "exchange", Code: engine.CodeRecovered})
+	require.True(t, o.resolve("exchange", ""), "one of them was told")
+	require.False(t, o.resolve("exchange", ""), "they are over")
+	require.Equal(t, "booking down, exchange recovered", value[string](o,
+		`select string_agg(subject || ' ' || code, ', ' order by subject) from ews.notice where closed_at is null`))
+}
+
 func TestTroubleThatEndsSoonIsNotTold(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -148,14 +161,15 @@ func TestConfigurationsHaveNoticesOfTheirOwn(t *testing.T) {
 func TestTheStatusIsForPeople(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	set := func(code, text string) time.Time {
+	set := func(code, text string) *time.Time {
 		require.NoError(t, o.term.SetStatus(t.Context(), code, text))
 		require.Equal(t, code+"/"+text, value[string](o, `select status_code || '/' || status from ews.configuration`))
-		return value[time.Time](o, `select status_since from ews.configuration`)
+		return value[*time.Time](o, `select status_since from ews.configuration`)
 	}
 	since := set("down", "Exchange is down")
 	require.Equal(t, since, set("down", "Exchange is down"), "since when is kept")
-	require.True(t, set("", "").After(since))
+	require.Equal(t, since, set("down", "Exchange is down, in other words"), "since when is kept")
+	require.Nil(t, set("", ""), "all is well")
 }
 
 func TestTheInstallationHasOneIdentity(t *testing.T) {

@@ -62,8 +62,19 @@ func (t *Term) queueHead(batch *pgx.Batch, r *record) {
 			t.config, r.UID, r.Origin, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&r.ID, &r.wantGen) })
 	case headChanged(r.was, r.Meeting):
+		if r.UID != r.was.UID {
+			// The server chose another UID than ours, and a room may have shown
+			// it to us already as a meeting of its own.
+			batch.Queue(
+				`delete from ews.meeting m where configuration_id = $1 and uid = $2 and id <> $3
+				   and not exists (select from ews.occurrence o where o.meeting_id = m.id and o.booking_id is not null)`,
+				t.config, r.UID, r.ID)
+		}
 		batch.Queue(
-			`update ews.meeting set uid = $2, organizer = $3, booking_group_id = nullif($4, 0), ref = $5,
+			`update ews.meeting m set uid = case when exists (
+			          select from ews.meeting x
+			          where x.configuration_id = m.configuration_id and x.uid = $2 and x.id <> m.id)
+			        then uid else $2 end, organizer = $3, booking_group_id = nullif($4, 0), ref = $5,
 			        copy_mailbox = $6, copy_item = $7 where id = $1`,
 			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem)
 	}

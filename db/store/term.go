@@ -183,7 +183,8 @@ func (t *Term) SetStatus(ctx context.Context, code, text string) error {
 	return t.tx(ctx, "storing the status", func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx,
 			`update ews.configuration
-			 set status_code = $2, status = $3, status_since = now()
+			 set status_since = case when $2 = '' then null when status_code = $2 then coalesce(status_since, now()) else now() end,
+			     status_code = $2, status = $3
 			 where id = $1 and (status_code, status) is distinct from ($2, $3)`,
 			t.config, code, text)
 		return err

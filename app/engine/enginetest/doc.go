@@ -1,0 +1,24 @@
+// Package enginetest is a world in memory for tests of the engine: an Exchange
+// organization with organizers and rooms, a Booking app, assets, a database,
+// and people who use both sides.
+//
+// Everything in it behaves; nothing expects. Rooms answer late or never, the
+// change feed is paged and may start anew, messages of the Booking app are
+// lost, repeated and late, calls fail before or after their effect, and a
+// process that runs the engine can be killed, paused or replaced at every one
+// of its calls. What must never happen is noticed when it does (see
+// World.Broken); what must be true in the end is asked for with
+// World.Differences.
+//
+// A world lives in a bubble of testing/synctest: it waits with timers of the
+// fake clock and nothing else.
+//
+// What it leaves out, because no side of the product can do anything about it:
+//   - A request that takes effect more than lateEffect after it was sent by a
+//     process that is gone.
+//   - A process that stands still between recording an operation and sending
+//     it. It is paused at its calls to the database, and while it waits for the
+//     answer to a call.
+//   - People who change or cancel a booking that we made before its number was
+//     stored. The Booking app keeps no reference of ours to know it by then.
+package enginetest
