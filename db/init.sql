@@ -103,6 +103,7 @@ create table if not exists ews.meeting (
     uid              text    not null check (uid <> ''),
     origin           text    not null check (origin in ('exchange', 'eliona')),
     organizer        text    not null default '',
+    private          boolean not null default false,
     booking_group_id integer check (booking_group_id > 0),
     ref              text    not null default '',
     copy_mailbox     text    not null default '',

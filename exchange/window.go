@@ -62,7 +62,7 @@ func (c *Calendar) window(ctx context.Context, room meeting.Address, span meetin
 			continue // unreadable and never seen before, see details
 		}
 		s := meeting.Sighting{
-			UID: d.UID, Key: d.Key, Sequence: d.Sequence, Organizer: d.Organizer,
+			UID: d.UID, Key: d.Key, Sequence: d.Sequence, Organizer: d.Organizer, Private: d.Private,
 			Item: meeting.ItemID(item.ID), ChangeKey: meeting.ChangeKey(item.ChangeKey),
 			Span: meeting.SpanOf(item.Start, item.End), Presence: presence,
 		}
@@ -155,7 +155,7 @@ func (c *Calendar) details(ctx context.Context, room meeting.Address, items []ew
 func (c *Calendar) detail(ctx context.Context, item *ews.CalendarItem) (engine.Known, error) {
 	k := engine.Known{
 		ChangeKey: meeting.ChangeKey(item.ChangeKey), UID: uidOf(item), Key: keyOf(item),
-		Sequence: item.SequenceNumber,
+		Sequence: item.SequenceNumber, Private: item.Sensitivity == "Private" || item.Sensitivity == "Confidential",
 	}
 	if item.Organizer == nil {
 		return k, nil
@@ -183,8 +183,8 @@ func uidOf(item *ews.CalendarItem) meeting.UID {
 }
 
 // keyOf returns which occurrence of its meeting an entry is. A room that was
-// invited to one date of a series only has a single entry whose identifier
-// carries that date.
+// invited to one date of a series only has a single entry that tells the date,
+// or whose identifier carries it.
 func keyOf(item *ews.CalendarItem) meeting.Key {
 	switch {
 	case item.Type == ews.OccurrenceItem || item.Type == ews.ExceptionItem:
@@ -195,10 +195,9 @@ func keyOf(item *ews.CalendarItem) meeting.Key {
 			return meeting.KeyOf(item.RecurrenceID)
 		}
 		return meeting.KeyOf(item.Start)
+	case !item.RecurrenceID.IsZero():
+		return meeting.KeyOf(item.RecurrenceID)
 	case !strings.EqualFold(ews.NormaliseUID(item.UID), strings.TrimSpace(item.UID)):
-		if !item.RecurrenceID.IsZero() {
-			return meeting.KeyOf(item.RecurrenceID)
-		}
 		return meeting.KeyOf(item.Start)
 	}
 	return ""

@@ -78,6 +78,7 @@ type Known struct {
 	Key       meeting.Key
 	Sequence  int
 	Organizer meeting.Address
+	Private   bool
 }
 
 // Draft is a meeting to be made.

@@ -52,9 +52,10 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 	})
 }
 
-// organizer is who the Booking app is told; it takes no empty one.
+// organizer is who the Booking app is told; it takes no empty one. For a
+// meeting that is private in the room's calendar that is nobody in particular.
 func (j *job) organizer() meeting.Address {
-	if j.m.Organizer == "" {
+	if j.m.Organizer == "" || j.m.Private && j.m.Origin == meeting.Exchange {
 		return j.calendar.ServiceUser()
 	}
 	return j.m.Organizer

@@ -181,6 +181,7 @@ type Meeting struct {
 	UID         UID
 	Origin      Origin
 	Organizer   Address // empty when unknown, or for an ad-hoc booking
+	Private     bool    // who organizes it is nobody's business
 	Group       GroupID
 	Ref         string  // reference stored with the meeting in Exchange; empty if we did not make it
 	CopyMailbox Address // mailbox that holds the organizer's copy; empty if unknown

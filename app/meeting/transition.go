@@ -33,6 +33,7 @@ type Sighting struct {
 	Sequence  int
 	Presence  Presence // Pending or Booked; a cancelled or free item is no sighting
 	Organizer Address  // empty if Exchange does not tell
+	Private   bool     // marked as private where the room's calendar shows it
 }
 
 // Moment is when something became known: the wall clock for patience, the

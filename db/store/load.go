@@ -24,7 +24,7 @@ type record struct {
 // order of their ids, so that transactions that lock several cannot deadlock.
 func load(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]*record, error) {
 	rows, err := tx.Query(ctx,
-		`select id, configuration_id, uid, origin, organizer, coalesce(booking_group_id, 0), ref,
+		`select id, configuration_id, uid, origin, organizer, private, coalesce(booking_group_id, 0), ref,
 		        copy_mailbox, copy_item, want_gen
 		 from ews.meeting where `+where+` order by id for update`, args...)
 	if err != nil {
@@ -32,7 +32,7 @@ func load(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]*record,
 	}
 	records, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*record, error) {
 		r := &record{Meeting: &meeting.Meeting{}}
-		return r, row.Scan(&r.ID, &r.Config, &r.UID, &r.Origin, &r.Organizer, &r.Group, &r.Ref,
+		return r, row.Scan(&r.ID, &r.Config, &r.UID, &r.Origin, &r.Organizer, &r.Private, &r.Group, &r.Ref,
 			&r.CopyMailbox, &r.CopyItem, &r.wantGen)
 	})
 	if err != nil {

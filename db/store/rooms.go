@@ -172,7 +172,7 @@ func (t *Term) until(at time.Time) float64 { return max(0, at.Sub(t.db.now()).Se
 // Known implements engine.Store.
 func (t *Term) Known(ctx context.Context, room meeting.RoomID) (map[meeting.ItemID]engine.Known, error) {
 	rows, err := t.db.pool.Query(ctx,
-		`select c.item_id, c.change_key, m.uid, o.recurrence_key, c.seen_sequence, m.organizer
+		`select c.item_id, c.change_key, m.uid, o.recurrence_key, c.seen_sequence, m.organizer, m.private
 		 from ews.cell c join ews.occurrence o on o.id = c.occurrence_id join ews.meeting m on m.id = o.meeting_id
 		 where c.room_id = $1 and c.item_id <> ''`, room)
 	if err != nil {
@@ -181,7 +181,7 @@ func (t *Term) Known(ctx context.Context, room meeting.RoomID) (map[meeting.Item
 	known := map[meeting.ItemID]engine.Known{}
 	var item meeting.ItemID
 	var k engine.Known
-	_, err = pgx.ForEachRow(rows, []any{&item, &k.ChangeKey, &k.UID, &k.Key, &k.Sequence, &k.Organizer}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&item, &k.ChangeKey, &k.UID, &k.Key, &k.Sequence, &k.Organizer, &k.Private}, func() error {
 		known[item] = k
 		return nil
 	})

@@ -57,9 +57,9 @@ func (t *Term) queueHead(batch *pgx.Batch, r *record) {
 	case r.fresh:
 		r.Config = t.config
 		batch.Queue(
-			`insert into ews.meeting (configuration_id, uid, origin, organizer, booking_group_id, ref, copy_mailbox, copy_item)
-			 values ($1, $2, $3, $4, nullif($5, 0), $6, $7, $8) returning id, want_gen`,
-			t.config, r.UID, r.Origin, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem).
+			`insert into ews.meeting (configuration_id, uid, origin, organizer, booking_group_id, ref, copy_mailbox, copy_item, private)
+			 values ($1, $2, $3, $4, nullif($5, 0), $6, $7, $8, $9) returning id, want_gen`,
+			t.config, r.UID, r.Origin, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem, r.Private).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&r.ID, &r.wantGen) })
 	case headChanged(r.was, r.Meeting):
 		if r.UID != r.was.UID {
@@ -75,14 +75,14 @@ func (t *Term) queueHead(batch *pgx.Batch, r *record) {
 			          select from ews.meeting x
 			          where x.configuration_id = m.configuration_id and x.uid = $2 and x.id <> m.id)
 			        then uid else $2 end, organizer = $3, booking_group_id = nullif($4, 0), ref = $5,
-			        copy_mailbox = $6, copy_item = $7 where id = $1`,
-			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem)
+			        copy_mailbox = $6, copy_item = $7, private = $8 where id = $1`,
+			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem, r.Private)
 	}
 }
 
 func headChanged(a, b *meeting.Meeting) bool {
 	return a.UID != b.UID || a.Organizer != b.Organizer || a.Group != b.Group || a.Ref != b.Ref ||
-		a.CopyMailbox != b.CopyMailbox || a.CopyItem != b.CopyItem
+		a.CopyMailbox != b.CopyMailbox || a.Private != b.Private || a.CopyItem != b.CopyItem
 }
 
 func occurrenceChanged(a, b *meeting.Occurrence) bool {
@@ -156,15 +156,19 @@ func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
 	}
 }
 
-// makeDue marks meetings as changed: their work is due after settle, sooner
-// if it was to be done sooner, and then at the better of both priorities.
+// makeDue marks meetings as changed: their work is due after settle, sooner if
+// it was to be done sooner, and then at the better of both priorities. Of an
+// import, what starts soonest comes first, whichever room it was read from.
 func makeDue(ctx context.Context, tx pgx.Tx, ids []meeting.ID, priority int, settle float64) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx,
-		`update ews.meeting set want_gen = want_gen + 1,
-		   due_at = least(due_at, now() + make_interval(secs => $3)),
+		`update ews.meeting m set want_gen = want_gen + 1,
+		   due_at = least(due_at, now() + make_interval(secs => $3 + case when $2 = 2 then coalesce((
+		     select extract(epoch from min(greatest(c.seen_start, now())) - now())
+		     from ews.occurrence o join ews.cell c on c.occurrence_id = o.id
+		     where o.meeting_id = m.id and c.seen_end > now()), 0) / 1e7 else 0 end)),
 		   priority = case when due_at is null then $2 else least(priority, $2) end,
 		   parked_code = '', parked_at = null,
 		   attempts = 0, failing_since = null

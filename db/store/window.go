@@ -211,6 +211,7 @@ func (x *windowDiff) apply() {
 		if r.Origin == meeting.Exchange && s.Organizer != "" {
 			r.Organizer = s.Organizer
 		}
+		r.Private = s.Private
 		o := occurrenceOf(r, at.key)
 		if c := o.CellOf(x.Room.ID); c != nil && c.Seen != meeting.None {
 			held[at.uid] = true
