@@ -63,6 +63,7 @@ create table if not exists ews.asset (
     unique (configuration_id, project_id, global_asset_id)
 );
 create index if not exists asset_provider on ews.asset (configuration_id, provider_id);
+create index if not exists asset_number on ews.asset (asset_id);
 
 -- A room mailbox of one configuration, with the position in its change feed.
 create table if not exists ews.room (
@@ -87,6 +88,29 @@ create table if not exists ews.room (
     unique (id, configuration_id)
 );
 create index if not exists room_poll on ews.room (configuration_id, poll_at) where retired_at is null;
+
+-- The assets that a configuration works on. Where configurations overlap, so
+-- that an asset belongs to several, the oldest enabled one has it: otherwise a
+-- booking would become a meeting twice.
+create or replace view ews.owned_asset as
+select a.configuration_id, a.provider_id, a.asset_id
+from ews.asset a
+where a.asset_id is not null
+  and not exists (
+    select from ews.asset b
+    join ews.configuration c on c.id = b.configuration_id and c.enable
+    join ews.room r on r.configuration_id = b.configuration_id and r.mailbox = b.provider_id and r.retired_at is null
+    where b.asset_id = a.asset_id and b.configuration_id < a.configuration_id);
+
+-- The rooms that a configuration works on: those of the room list, except those
+-- whose assets all belong to another configuration.
+create or replace view ews.active_room as
+select r.id, r.configuration_id
+from ews.room r
+where r.retired_at is null
+  and (exists (select from ews.owned_asset o where o.configuration_id = r.configuration_id and o.provider_id = r.mailbox)
+    or not exists (select from ews.asset a where a.configuration_id = r.configuration_id
+                     and a.provider_id = r.mailbox and a.asset_id is not null));
 
 -- Items the change feed reported as deleted: evidence for the next full read.
 create table if not exists ews.room_tombstone (

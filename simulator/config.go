@@ -59,12 +59,12 @@ func parseFlags(args []string, output io.Writer) (config, error) {
 		return config{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if flags.NArg() > 0 {
-		fmt.Fprintf(output, "unexpected argument %q\n", flags.Arg(0))
+		_, _ = fmt.Fprintf(output, "unexpected argument %q\n", flags.Arg(0))
 		flags.Usage()
 		return config{}, errUsage
 	}
 	if c.decisionDelay < 0 || c.latency < 0 {
-		fmt.Fprintln(output, "-decision-delay and -latency cannot be negative")
+		_, _ = fmt.Fprintln(output, "-decision-delay and -latency cannot be negative")
 		return config{}, errUsage
 	}
 	for c.randomSeed == 0 {

@@ -49,8 +49,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	for _, line := range p.addresses() {
-		fmt.Fprintln(stdout, line)
+		_, _ = fmt.Fprintln(stdout, line)
 	}
-	fmt.Fprintln(stdout, "READY")
+	_, _ = fmt.Fprintln(stdout, "READY")
 	return p.wait(ctx)
 }

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -62,8 +61,10 @@ func startProgram(t *testing.T, args ...string) *running {
 	t.Cleanup(func() {
 		r.client.CloseIdleConnections()
 		cancel()
-		assert.False(t, lines.Scan(), "nothing is printed after READY")
-		assert.NoError(t, <-done, log.String())
+		printed := lines.Scan()
+		err := <-done
+		require.False(t, printed, "nothing is printed after READY")
+		require.NoError(t, err, log.String())
 	})
 
 	pem, err := os.ReadFile(ca)
@@ -84,7 +85,7 @@ func (r *running) call(method, url, body string, headers ...string) (int, string
 	}
 	response, err := r.client.Do(request)
 	require.NoError(r.t, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(r.t, err)
 	return response.StatusCode, string(answer)
@@ -99,22 +100,22 @@ func (r *running) control(status int, method, path, body string) string {
 
 func TestPrintedAddressesAnswer(t *testing.T) {
 	r := startProgram(t)
-	assert.Len(t, r.names, 6)
+	require.Len(t, r.names, 6)
 	for _, name := range []string{"EXCHANGE_HTTPS", "EXCHANGE_HTTP"} {
-		assert.True(t, strings.HasSuffix(r.names[name], "/EWS/Exchange.asmx"), r.names[name])
+		require.True(t, strings.HasSuffix(r.names[name], "/EWS/Exchange.asmx"), r.names[name])
 		status, _ := r.call("POST", r.names[name], "<x/>")
-		assert.Equal(t, 401, status)
+		require.Equal(t, 401, status)
 	}
 	status, body := r.call("POST", r.names["ENTRA"]+"/11111111-2222-3333-4444-555555555555/oauth2/v2.0/token",
 		"grant_type=client_credentials&client_id=client&client_secret=secret&scope=https%3A%2F%2Foutlook.office365.com%2F.default",
 		"Content-Type", "application/x-www-form-urlencoded")
-	assert.Equal(t, 200, status, body)
-	assert.Contains(t, body, "access_token")
+	require.Equal(t, 200, status, body)
+	require.Contains(t, body, "access_token")
 	status, _ = r.call("GET", r.names["ELIONA"]+"/apps/ews", "", "X-API-Key", "secret")
-	assert.Equal(t, 200, status)
+	require.Equal(t, 200, status)
 	status, _ = r.call("GET", r.names["BOOKING"]+"/version", "")
-	assert.Equal(t, 200, status)
-	assert.Contains(t, r.control(200, "GET", "/stats", ""), `"GET /apps/{}"`)
+	require.Equal(t, 200, status)
+	require.Contains(t, r.control(200, "GET", "/stats", ""), `"GET /apps/{}"`)
 }
 
 // getFolder is a request that any client may send.
@@ -133,14 +134,14 @@ func TestRecords(t *testing.T) {
 	request.Header.Set("Content-Type", "text/xml; charset=utf-8")
 	response, err := r.client.Do(request)
 	require.NoError(t, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.Equal(t, 200, response.StatusCode, string(body))
-	assert.Contains(t, string(body), "NoError")
+	require.Contains(t, string(body), "NoError")
 	files, err := filepath.Glob(filepath.Join(dir, "*-GetFolder.*.xml"))
 	require.NoError(t, err)
-	assert.Len(t, files, 2)
+	require.Len(t, files, 2)
 }
 
 const slot = `"start":"2031-03-03T09:00:00Z","end":"2031-03-03T10:00:00Z"`
@@ -156,7 +157,7 @@ func TestPersonInOutlook(t *testing.T) {
 		`{"person":"alice@example.com","where":"outlook","action":"book","subject":"Review",`+span(start)+`,"rooms":["room-1@example.com"]}`)), &booked))
 	require.NotEmpty(t, booked.UID)
 	calendar := func(address string) string { return r.control(200, "GET", "/calendars/"+address, "") }
-	assert.Contains(t, calendar("alice@example.com"), booked.UID)
+	require.Contains(t, calendar("alice@example.com"), booked.UID)
 	require.Eventually(t, func() bool { return strings.Contains(calendar("room-1@example.com"), booked.UID) }, waitFor, 10*time.Millisecond)
 
 	ref := `{"person":"alice@example.com","where":"outlook","uid":"` + booked.UID + `",`
@@ -185,16 +186,16 @@ func TestSeriesInOutlook(t *testing.T) {
 	second := start.AddDate(0, 0, 7).Format(time.RFC3339)
 	r.control(200, "POST", "/people", `{"person":"bob@example.com","where":"outlook","action":"cancel","uid":"`+booked.UID+`","occurrence":"`+second+`"}`)
 	calendar := r.control(200, "GET", "/calendars/bob@example.com", "")
-	assert.Equal(t, 2, strings.Count(calendar, booked.UID), calendar)
+	require.Equal(t, 2, strings.Count(calendar, booked.UID), calendar)
 }
 
 func TestRoomsOverControl(t *testing.T) {
 	r := startProgram(t)
-	assert.Contains(t, r.control(200, "GET", "/rooms", ""), "room-8@example.com")
+	require.Contains(t, r.control(200, "GET", "/rooms", ""), "room-8@example.com")
 	body := r.control(200, "POST", "/rooms", `{"room":"room-9@example.com","name":"Room 9","addTo":"second.floor@example.com","automate":"decline"}`)
-	assert.Contains(t, body, `"room":"room-9@example.com","automate":"decline"`)
+	require.Contains(t, body, `"room":"room-9@example.com","automate":"decline"`)
 	body = r.control(200, "POST", "/rooms", `{"room":"room-9@example.com","removeFrom":"second.floor@example.com"}`)
-	assert.NotContains(t, body, "room-9@example.com")
+	require.NotContains(t, body, "room-9@example.com")
 	r.control(404, "POST", "/rooms", `{"room":"nobody@example.com","automate":"decline"}`)
 	r.control(400, "POST", "/rooms", `{"room":"room-1@example.com","horizonDays":-1}`)
 	r.control(404, "POST", "/rooms", `{"room":"room-1@example.com","removeFrom":"third.floor@example.com"}`)
@@ -204,7 +205,7 @@ func TestMailboxesOverControl(t *testing.T) {
 	r := startProgram(t)
 	r.control(201, "POST", "/mailboxes", `{"address":"dave@example.com","password":"secret"}`)
 	r.control(200, "POST", "/mailboxes", `{"address":"dave@example.com","disabled":true}`)
-	assert.Contains(t, r.control(200, "GET", "/mailboxes", ""), "dave@example.com")
+	require.Contains(t, r.control(200, "GET", "/mailboxes", ""), "dave@example.com")
 	r.control(204, "POST", "/tokens/revoke", "")
 }
 
@@ -227,7 +228,7 @@ func TestBookingAppReachesEliona(t *testing.T) {
 		return strings.Contains(r.control(200, "GET", "/notifications", ""), `"email":"alice@example.com"`)
 	}, waitFor, 20*time.Millisecond)
 	_, answer = r.call("GET", r.names["BOOKING"]+"/bookings/1", "")
-	assert.NotContains(t, answer, "organizerName")
+	require.NotContains(t, answer, "organizerName")
 }
 
 func TestFailedStartReleasesEverything(t *testing.T) {
@@ -245,14 +246,14 @@ func TestFailedStartReleasesEverything(t *testing.T) {
 func TestFlags(t *testing.T) {
 	c, err := parseFlags(nil, io.Discard)
 	require.NoError(t, err)
-	assert.Equal(t, "127.0.0.1:8443", c.exchangeHTTPS)
-	assert.Equal(t, "127.0.0.1:8080", c.exchangeHTTP)
-	assert.Equal(t, "127.0.0.1:8444", c.entra)
-	assert.Equal(t, "127.0.0.1:8081", c.eliona)
-	assert.Equal(t, "127.0.0.1:8082", c.booking)
-	assert.Equal(t, "127.0.0.1:8089", c.control)
-	assert.Equal(t, time.Second, c.decisionDelay)
-	assert.NotZero(t, c.randomSeed)
+	require.Equal(t, "127.0.0.1:8443", c.exchangeHTTPS)
+	require.Equal(t, "127.0.0.1:8080", c.exchangeHTTP)
+	require.Equal(t, "127.0.0.1:8444", c.entra)
+	require.Equal(t, "127.0.0.1:8081", c.eliona)
+	require.Equal(t, "127.0.0.1:8082", c.booking)
+	require.Equal(t, "127.0.0.1:8089", c.control)
+	require.Equal(t, time.Second, c.decisionDelay)
+	require.NotZero(t, c.randomSeed)
 	for _, args := range [][]string{{"-colour", "red"}, {"now"}, {"-latency", "-1s"}} {
 		_, err := parseFlags(args, io.Discard)
 		require.ErrorIs(t, err, errUsage, "%v", args)
@@ -263,14 +264,14 @@ func TestSeedFile(t *testing.T) {
 	s, err := parseSeeds([]byte(`{"domain":"corp.test","mailboxes":[{"address":"ann@corp.test","name":"Ann Example","password":"x"}],
 		"roomLists":[{"address":"floor@corp.test","rooms":[{"address":"blue@corp.test"}]}],"impersonation":[],"clients":[]}`))
 	require.NoError(t, err)
-	assert.Equal(t, "corp.test", s.exchange.Domain)
-	assert.Equal(t, "secret", s.eliona.Token)
+	require.Equal(t, "corp.test", s.exchange.Domain)
+	require.Equal(t, "secret", s.eliona.Token)
 	require.Len(t, s.eliona.Users, 2)
-	assert.Equal(t, "ann@corp.test", s.eliona.Users[1].Email)
+	require.Equal(t, "ann@corp.test", s.eliona.Users[1].Email)
 
 	s, err = parseSeeds([]byte(`{"domain":"corp.test","eliona":{"token":"t","projects":[{"id":"1"}],"users":[],"apps":["other"]}}`))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"other"}, s.eliona.Apps)
+	require.Equal(t, []string{"other"}, s.eliona.Apps)
 
 	for _, content := range []string{`[]`, `{"domains":[]}`, `{"eliona":{"tokens":"x"}}`, `{"eliona":{}}`} {
 		_, err := parseSeeds([]byte(content))
@@ -286,9 +287,9 @@ func TestPrintedHost(t *testing.T) {
 	p, err := start(ctx, c, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	for _, line := range p.addresses() {
-		assert.Contains(t, line, "://simulator:")
+		require.Contains(t, line, "://simulator:")
 	}
-	assert.True(t, strings.HasPrefix(p.reachable("ELIONA"), "http://127.0.0.1:"))
+	require.True(t, strings.HasPrefix(p.reachable("ELIONA"), "http://127.0.0.1:"))
 	cancel()
 	require.NoError(t, p.wait(ctx))
 }

@@ -15,11 +15,11 @@ import (
 
 	"ews/simulator/bookingsim"
 	"ews/simulator/control"
-	"ews/simulator/control/front"
 	"ews/simulator/elionasim"
 	"ews/simulator/entrasim"
 	"ews/simulator/exchangesim"
 	"ews/simulator/fault"
+	"ews/simulator/front"
 	"ews/simulator/stats"
 )
 

@@ -84,20 +84,16 @@ func (e *Engine) discover(ctx context.Context) error {
 		if e.Wanted != nil {
 			found = slices.DeleteFunc(found, func(r RoomInfo) bool { return !e.Wanted(r) })
 		}
-		changed, err := e.store.SyncRooms(ctx, found)
-		if err != nil {
+		if _, err := e.store.SyncRooms(ctx, found); err != nil {
 			return err
 		}
-		created, err := e.ensureAssets(ctx, found)
-		if err != nil {
+		if err := e.ensureAssets(ctx, found); err != nil {
 			return err
 		}
-		if changed || created {
-			if err := e.loadRooms(ctx); err != nil {
-				return err
-			}
-			wake(e.wakePoll)
-		}
+	}
+	// Other configurations may have changed what is ours, too.
+	if err := e.loadRooms(ctx); err != nil {
+		return err
 	}
 	return e.describe(ctx)
 }
@@ -105,10 +101,10 @@ func (e *Engine) discover(ctx context.Context) error {
 // ensureAssets makes the assets that have no record yet. One that has a record
 // is left alone, whatever became of it in Eliona: it may have been renamed,
 // moved or deleted there on purpose.
-func (e *Engine) ensureAssets(ctx context.Context, rooms []RoomInfo) (changed bool, err error) {
+func (e *Engine) ensureAssets(ctx context.Context, rooms []RoomInfo) error {
 	known, err := e.store.Assets(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, project := range e.Projects {
 		missing := slices.DeleteFunc(slices.Clone(rooms), func(r RoomInfo) bool {
@@ -120,15 +116,14 @@ func (e *Engine) ensureAssets(ctx context.Context, rooms []RoomInfo) (changed bo
 		ensured, err := e.assets.Ensure(ctx, project, missing)
 		if err != nil {
 			e.report(ctx, "eliona", classOf(err))
-			return changed, err
+			return err
 		}
 		e.report(ctx, "eliona", nil)
 		if err := e.saveEnsured(ctx, project, ensured); err != nil {
-			return changed, err
+			return err
 		}
-		changed = true
 	}
-	return changed, nil
+	return nil
 }
 
 func (e *Engine) saveEnsured(ctx context.Context, project string, ensured []EnsuredAsset) error {

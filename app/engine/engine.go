@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,7 +186,11 @@ func (e *Engine) loadRooms(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if maps.EqualFunc(*e.rooms.Load(), rooms, sameRoom) {
+		return nil
+	}
 	e.rooms.Store(&rooms)
+	wake(e.wakePoll)
 	var assets []meeting.AssetID
 	for _, room := range rooms {
 		if !room.Retired {
@@ -197,6 +203,10 @@ func (e *Engine) loadRooms(ctx context.Context) error {
 	}
 	e.watched <- assets
 	return nil
+}
+
+func sameRoom(a, b meeting.Room) bool {
+	return a.Address == b.Address && a.Name == b.Name && a.Retired == b.Retired && slices.Equal(a.Assets, b.Assets)
 }
 
 func (e *Engine) room(id meeting.RoomID) meeting.Room { return (*e.rooms.Load())[id] }

@@ -71,7 +71,7 @@ func (t *Term) heldBack(ctx context.Context, tx pgx.Tx, o engine.BookingObservat
 	var ours, ended, open bool
 	err := tx.QueryRow(ctx,
 		`select
-		   exists (select from ews.asset a join ews.room r
+		   exists (select from ews.owned_asset a join ews.room r
 		           on r.configuration_id = a.configuration_id and r.mailbox = a.provider_id
 		           where a.configuration_id = $1 and a.asset_id = any($2) and r.retired_at is null),
 		   exists (select from ews.booking_tombstone where configuration_id = $1 and booking_id = $3 and tick > $4),

@@ -75,10 +75,10 @@ func returning(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, mailboxe
 // Rooms implements engine.Store.
 func (t *Term) Rooms(ctx context.Context) (map[meeting.RoomID]meeting.Room, error) {
 	rows, err := t.db.pool.Query(ctx,
-		`select r.id, r.mailbox, r.name, r.retired_at is not null,
+		`select r.id, r.mailbox, r.name, not exists (select from ews.active_room x where x.id = r.id),
 		        coalesce(array_agg(a.asset_id order by a.asset_id) filter (where a.asset_id is not null), '{}')
 		 from ews.room r
-		 left join ews.asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox
+		 left join ews.owned_asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox
 		 where r.configuration_id = $1 group by r.id`, t.config)
 	if err != nil {
 		return nil, fmt.Errorf("reading rooms: %w", err)
@@ -102,7 +102,8 @@ func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error
 	rows, err := t.db.pool.Query(ctx,
 		`select id, mailbox, sync_state, token_version, fail_count,
 		        delta_gen > read_gen or audit_at <= now(), delta_gen, guard_since is not null
-		 from ews.room where configuration_id = $1 and retired_at is null and poll_at <= now()
+		 from ews.room r where configuration_id = $1 and retired_at is null and poll_at <= now()
+		   and exists (select from ews.active_room x where x.id = r.id)
 		 order by poll_at limit $2`, t.config, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading due rooms: %w", err)

@@ -10,13 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ews/simulator/bookingsim"
 	"ews/simulator/fault"
 	"ews/simulator/stats"
 )
+
+// httpClient makes the requests of all tests here.
+var httpClient = &http.Client{Timeout: 30 * time.Second}
 
 // app is a served simulator and a client of it.
 type app struct {
@@ -58,13 +60,13 @@ func (a *app) call(method, path string, body any) (int, string) {
 	}
 	request, err := http.NewRequestWithContext(a.t.Context(), method, a.url+path, strings.NewReader(content))
 	require.NoError(a.t, err)
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	require.NoError(a.t, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(a.t, err)
 	if len(answer) > 0 {
-		assert.Contains(a.t, response.Header.Get("Content-Type"), "application/json")
+		require.Contains(a.t, response.Header.Get("Content-Type"), "application/json")
 	}
 	return response.StatusCode, string(answer)
 }
@@ -150,37 +152,37 @@ func TestGroupLifecycle(t *testing.T) {
 		groupOf(0, occurrence(0, "09:00", "10:00", 502, 503), occurrence(0, "11:00", "12:00", 502)))
 	require.Equal(t, 201, status)
 	group := decode[answerGroup](t, body)
-	assert.Equal(t, []answerBooking{
+	require.Equal(t, []answerBooking{
 		{ID: 1, AssetIDs: []int32{502, 503}, Start: at("09:00"), End: at("10:00"), OrganizerID: "alice@example.com", OrganizerName: "Alice Example"},
 		{ID: 2, AssetIDs: []int32{502}, Start: at("11:00"), End: at("12:00"), OrganizerID: "alice@example.com", OrganizerName: "Alice Example"},
 	}, group.Bookings)
-	assert.NotEqual(t, group.ID, group.Bookings[0].ID, "group ids are not booking ids")
+	require.NotEqual(t, group.ID, group.Bookings[0].ID, "group ids are not booking ids")
 
 	// An update replaces assets, adds, cancels, and leaves the rest alone.
 	status, body = a.call("POST", "/bookings/group?clientReference=ews-app",
 		groupOf(group.ID, occurrence(1, "13:00", "14:00", 503), occurrence(0, "15:00", "16:00", 502)))
 	require.Equal(t, 200, status)
 	updated := decode[answerGroup](t, body)
-	assert.Equal(t, group.ID, updated.ID)
-	assert.Equal(t, []int32{1, 3}, []int32{updated.Bookings[0].ID, updated.Bookings[1].ID})
-	assert.Equal(t, at("13:00"), updated.Bookings[0].Start)
+	require.Equal(t, group.ID, updated.ID)
+	require.Equal(t, []int32{1, 3}, []int32{updated.Bookings[0].ID, updated.Bookings[1].ID})
+	require.Equal(t, at("13:00"), updated.Bookings[0].Start)
 
 	a.putGroup(group.ID, cancelled(2))
 	records := a.Bookings()
 	require.Len(t, records, 3)
-	assert.Equal(t, []bool{false, true, false}, []bool{records[0].Cancelled, records[1].Cancelled, records[2].Cancelled})
-	assert.Equal(t, at("11:00"), records[1].Start, "the dummies of a cancellation are not stored")
-	assert.Equal(t, "ews-app", records[2].ClientReference)
+	require.Equal(t, []bool{false, true, false}, []bool{records[0].Cancelled, records[1].Cancelled, records[2].Cancelled})
+	require.Equal(t, at("11:00"), records[1].Start, "the dummies of a cancellation are not stored")
+	require.Equal(t, "ews-app", records[2].ClientReference)
 	var actions []string
 	for _, change := range records[0].History {
 		actions = append(actions, change.Action)
 	}
-	assert.Equal(t, []string{"created", "updated"}, actions)
+	require.Equal(t, []string{"created", "updated"}, actions)
 
 	// Without a group id a booking is changed inside its own group.
-	assert.Equal(t, group.ID, a.putGroup(0, occurrence(3, "15:00", "16:00", 502)).ID)
+	require.Equal(t, group.ID, a.putGroup(0, occurrence(3, "15:00", "16:00", 502)).ID)
 	history := a.Bookings()[2].History
-	assert.Equal(t, "unchanged", history[len(history)-1].Action, "writes without effect are recorded as such")
+	require.Equal(t, "unchanged", history[len(history)-1].Action, "writes without effect are recorded as such")
 }
 
 func TestGroupRefusals(t *testing.T) {
@@ -219,12 +221,12 @@ func TestGroupRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := start(t, bookingsim.Options{})
 			status, body := a.call("POST", "/bookings/group", test.body)
-			assert.Equal(t, test.status, status)
+			require.Equal(t, test.status, status)
 			text := decode[string](t, body)
 			if test.text != "" {
-				assert.Equal(t, test.text, text)
+				require.Equal(t, test.text, text)
 			}
-			assert.Empty(t, a.Bookings(), "a refused request has no effect")
+			require.Empty(t, a.Bookings(), "a refused request has no effect")
 		})
 	}
 }
@@ -234,11 +236,11 @@ func TestGroupBookingOfAnotherGroup(t *testing.T) {
 	first := a.putGroup(0, occurrence(0, "09:00", "10:00", 502))
 	second := a.putGroup(0, occurrence(0, "09:00", "10:00", 503))
 	status, _ := a.call("POST", "/bookings/group", groupOf(first.ID, occurrence(int(second.Bookings[0].ID), "09:00", "10:00", 503)))
-	assert.Equal(t, 404, status)
+	require.Equal(t, 404, status)
 	status, _ = a.call("POST", "/bookings/group", groupOf(0, occurrence(1, "09:00", "10:00", 502), occurrence(2, "09:00", "10:00", 503)))
-	assert.Equal(t, 404, status, "one request writes to one group")
+	require.Equal(t, 404, status, "one request writes to one group")
 	status, _ = a.call("POST", "/bookings/group", groupOf(0, occurrence(1, "09:00", "10:00", 502), occurrence(1, "09:00", "11:00", 502)))
-	assert.Equal(t, 422, status)
+	require.Equal(t, 422, status)
 }
 
 func TestCreateBooking(t *testing.T) {
@@ -248,16 +250,16 @@ func TestCreateBooking(t *testing.T) {
 	}
 	status, body := a.call("POST", "/bookings?clientReference=widget&unknown=ignored", request)
 	require.Equal(t, 201, status)
-	assert.Equal(t, int32(1), decode[answerBooking](t, body).ID)
+	require.Equal(t, int32(1), decode[answerBooking](t, body).ID)
 
 	request["bookingID"], request["end"] = 1, day+"11:00:00Z"
 	status, body = a.call("POST", "/bookings", request)
 	require.Equal(t, 200, status)
-	assert.Equal(t, at("11:00"), decode[answerBooking](t, body).End)
+	require.Equal(t, at("11:00"), decode[answerBooking](t, body).End)
 
 	request["bookingID"] = 9
 	status, _ = a.call("POST", "/bookings", request)
-	assert.Equal(t, 404, status)
+	require.Equal(t, 404, status)
 
 	for _, key := range []string{"assetIds", "organizerID", "start", "end"} {
 		incomplete := map[string]any{
@@ -265,8 +267,8 @@ func TestCreateBooking(t *testing.T) {
 		}
 		delete(incomplete, key)
 		status, body = a.call("POST", "/bookings", incomplete)
-		assert.Equal(t, 422, status, key)
-		assert.Equal(t, "required field '"+key+"' is zero value.", decode[string](t, body))
+		require.Equal(t, 422, status, key)
+		require.Equal(t, "required field '"+key+"' is zero value.", decode[string](t, body))
 	}
 }
 
@@ -274,12 +276,12 @@ func TestListBookings(t *testing.T) {
 	a := start(t, bookingsim.Options{})
 	a.putGroup(0, occurrence(0, "09:00", "10:00", 502, 503), occurrence(0, "12:00", "13:00", 502))
 
-	assert.Equal(t, "null", a.list(502, "06:00", "08:00"))
-	assert.Equal(t, "null", a.list(999, "06:00", "20:00"))
-	assert.Len(t, decode[[]answerBooking](t, a.list(502, "10:00", "11:00")), 1, "a booking that ends at the start is part of it")
-	assert.Len(t, decode[[]answerBooking](t, a.list(502, "10:00", "12:00")), 2, "so is one that starts at the end")
+	require.Equal(t, "null", a.list(502, "06:00", "08:00"))
+	require.Equal(t, "null", a.list(999, "06:00", "20:00"))
+	require.Len(t, decode[[]answerBooking](t, a.list(502, "10:00", "11:00")), 1, "a booking that ends at the start is part of it")
+	require.Len(t, decode[[]answerBooking](t, a.list(502, "10:00", "12:00")), 2, "so is one that starts at the end")
 	require.NoError(t, a.Cancel(1))
-	assert.Equal(t, "null", a.list(503, "06:00", "20:00"))
+	require.Equal(t, "null", a.list(503, "06:00", "20:00"))
 
 	for query, want := range map[string]int{
 		"":                            422,
@@ -289,7 +291,7 @@ func TestListBookings(t *testing.T) {
 		"?start=" + day + "09:00:00Z&end=" + day + "10:00:00Z":           422,
 	} {
 		status, _ := a.call("GET", "/bookings"+query, nil)
-		assert.Equal(t, want, status, query)
+		require.Equal(t, want, status, query)
 	}
 }
 
@@ -298,50 +300,50 @@ func TestGetAndDeleteBooking(t *testing.T) {
 	a.putGroup(0, occurrence(0, "09:00", "10:00", 502), occurrence(0, "12:00", "13:00", 502))
 
 	status, body := a.call("GET", "/bookings/1", nil)
-	assert.Equal(t, 200, status)
-	assert.Equal(t, `{"id":1,"assetIds":[502],"start":"2031-03-03T09:00:00Z","end":"2031-03-03T10:00:00Z","organizerID":"alice@example.com"}`, body)
+	require.Equal(t, 200, status)
+	require.Equal(t, `{"id":1,"assetIds":[502],"start":"2031-03-03T09:00:00Z","end":"2031-03-03T10:00:00Z","organizerID":"alice@example.com"}`, body) //nolint:testifylint // to the byte: the order of the fields counts too
 
 	status, body = a.call("DELETE", "/bookings/1?clientReference=ews-app&reason=cancelled", nil)
-	assert.Equal(t, 204, status)
-	assert.Empty(t, body)
+	require.Equal(t, 204, status)
+	require.Empty(t, body)
 	status, _ = a.call("DELETE", "/bookings/1", nil)
-	assert.Equal(t, 204, status, "cancelling twice succeeds")
+	require.Equal(t, 204, status, "cancelling twice succeeds")
 	status, _ = a.call("GET", "/bookings/1", nil)
-	assert.Equal(t, 404, status)
+	require.Equal(t, 404, status)
 	status, _ = a.call("GET", "/bookings/2", nil)
-	assert.Equal(t, 200, status, "the rest of the group stays")
-	assert.Equal(t, "cancelled", a.Bookings()[0].Reason)
+	require.Equal(t, 200, status, "the rest of the group stays")
+	require.Equal(t, "cancelled", a.Bookings()[0].Reason)
 
 	for _, path := range []string{"/bookings/99", "/bookings/0"} {
 		status, _ = a.call("GET", path, nil)
-		assert.Equal(t, 404, status)
+		require.Equal(t, 404, status)
 		status, _ = a.call("DELETE", path, nil)
-		assert.Equal(t, 404, status)
+		require.Equal(t, 404, status)
 	}
 	status, _ = a.call("GET", "/bookings/one", nil)
-	assert.Equal(t, 400, status)
+	require.Equal(t, 400, status)
 	status, _ = a.call("POST", "/sync/bookings", `[]`)
-	assert.Equal(t, 404, status)
+	require.Equal(t, 404, status)
 }
 
 func TestConfig(t *testing.T) {
 	a := start(t, bookingsim.Options{})
 	status, body := a.call("GET", "/config", nil)
-	assert.Equal(t, 200, status)
-	assert.NotContains(t, body, "dayStartMinutes", "zero values are left out")
+	require.Equal(t, 200, status)
+	require.NotContains(t, body, "dayStartMinutes", "zero values are left out")
 	for _, method := range []string{"PUT", "POST"} {
 		status, _ = a.call(method, "/config", `{"dayStartHours":7,"dayEndHours":16,"dayEndMins":30}`)
-		assert.Equal(t, 201, status)
+		require.Equal(t, 201, status)
 	}
 	_, body = a.call("GET", "/config", nil)
-	assert.JSONEq(t, `{"dayStartHours":7,"dayEndHours":16,"dayEndMins":30}`, body)
+	require.JSONEq(t, `{"dayStartHours":7,"dayEndHours":16,"dayEndMins":30}`, body)
 	status, _ = a.call("PUT", "/config", `{"dayStartHours":7,"dayEndHours":6}`)
-	assert.Equal(t, 400, status)
+	require.Equal(t, 400, status)
 	status, _ = a.call("PUT", "/config", `{"lunch":12}`)
-	assert.Equal(t, 400, status)
+	require.Equal(t, 400, status)
 	for _, path := range []string{"/version", "/version/openapi.json"} {
 		status, _ = a.call("GET", path, nil)
-		assert.Equal(t, 200, status)
+		require.Equal(t, 200, status)
 	}
 }
 
@@ -351,12 +353,12 @@ func TestFaultsAndStats(t *testing.T) {
 	require.NoError(t, err)
 	a.putGroup(0, occurrence(0, "09:00", "10:00", 502))
 	status, _ := a.call("DELETE", "/bookings/1", nil)
-	assert.Equal(t, 503, status)
-	assert.False(t, a.Bookings()[0].Cancelled)
+	require.Equal(t, 503, status)
+	require.False(t, a.Bookings()[0].Cancelled)
 	status, _ = a.call("DELETE", "/bookings/1", nil)
-	assert.Equal(t, 204, status)
+	require.Equal(t, 204, status)
 	counts := a.stats.Snapshot()["booking"]
-	assert.Equal(t, int64(2), counts["DELETE /bookings/{}"].Requests)
-	assert.Equal(t, int64(1), counts["DELETE /bookings/{}"].Errors)
-	assert.Equal(t, int64(1), counts["POST /bookings/group"].Requests)
+	require.Equal(t, int64(2), counts["DELETE /bookings/{}"].Requests)
+	require.Equal(t, int64(1), counts["DELETE /bookings/{}"].Errors)
+	require.Equal(t, int64(1), counts["POST /bookings/group"].Requests)
 }

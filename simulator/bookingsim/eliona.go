@@ -53,7 +53,7 @@ func (c *elionaClient) send(ctx context.Context, method, path string, body any) 
 	if err != nil {
 		return fmt.Errorf("calling %s %s: %w", method, path, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	_, _ = io.Copy(io.Discard, response.Body)
 	if response.StatusCode >= http.StatusMultipleChoices {
 		return fmt.Errorf("calling %s %s: %w", method, path, statusError(response.StatusCode))

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {

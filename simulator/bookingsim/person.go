@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // The methods in this file act as a user of the frontend, or as the app's own

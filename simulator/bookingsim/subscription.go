@@ -9,7 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // writeTimeout is how long a subscriber may take to accept a message.
@@ -74,7 +74,7 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) error {
 		// Accept has answered already.
 		return nil
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(maxAnnouncement)
 	sub := &subscription{conn: conn, assets: map[int32]bool{}, woken: make(chan struct{}, 1)}
 	if !s.join(sub) {

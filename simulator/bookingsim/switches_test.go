@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ews/simulator/bookingsim"
@@ -27,10 +26,10 @@ func TestSwitchOverlapPolicy(t *testing.T) {
 			a.putGroup(0, occurrence(1, "09:10", "10:00", 502)) // nor the booking itself
 
 			status, _ := a.call("POST", "/bookings/group", groupOf(0, occurrence(0, "09:30", "09:45", 503, 502)))
-			assert.Equal(t, want, status)
+			require.Equal(t, want, status)
 			status, _ = a.call("POST", "/bookings/group",
 				groupOf(0, occurrence(0, "15:00", "16:00", 502), occurrence(0, "15:30", "16:30", 502)))
-			assert.Equal(t, want, status, "overlap within the request")
+			require.Equal(t, want, status, "overlap within the request")
 
 			require.NoError(t, a.Cancel(2))
 			_, err := a.Book("bob@example.com", slot("10:15", "10:20", 502))
@@ -43,20 +42,20 @@ func TestSwitchStatuses(t *testing.T) {
 	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) {
 		s.DeleteStatus, s.GetCancelled, s.EmptyList, s.CreateAnswer, s.ExtendedBooking = 200, 200, "[]", "string", true
 	})
-	assert.Equal(t, "[]", a.list(502, "06:00", "20:00"))
+	require.Equal(t, "[]", a.list(502, "06:00", "20:00"))
 	status, body := a.call("POST", "/bookings", map[string]any{
 		"assetIds": []int{502}, "organizerID": "alice@example.com", "start": day + "09:00:00Z", "end": day + "10:00:00Z",
 	})
-	assert.Equal(t, 201, status)
-	assert.Equal(t, `"Booking created successfully"`, body)
+	require.Equal(t, 201, status)
+	require.Equal(t, `"Booking created successfully"`, body)
 	_, body = a.call("GET", "/bookings/1", nil)
-	assert.NotZero(t, decode[answerBooking](t, body).GroupID)
+	require.NotZero(t, decode[answerBooking](t, body).GroupID)
 	status, body = a.call("DELETE", "/bookings/1", nil)
-	assert.Equal(t, 200, status)
-	assert.Empty(t, body)
+	require.Equal(t, 200, status)
+	require.Empty(t, body)
 	status, body = a.call("GET", "/bookings/1", nil)
-	assert.Equal(t, 200, status)
-	assert.True(t, decode[answerBooking](t, body).Cancelled)
+	require.Equal(t, 200, status)
+	require.True(t, decode[answerBooking](t, body).Cancelled)
 }
 
 func TestSwitchResponseOrder(t *testing.T) {
@@ -66,8 +65,8 @@ func TestSwitchResponseOrder(t *testing.T) {
 	for _, b := range group.Bookings {
 		ids = append(ids, b.ID)
 	}
-	assert.ElementsMatch(t, []int32{1, 2, 3}, ids)
-	assert.NotEqual(t, []int32{1, 2, 3}, ids)
+	require.ElementsMatch(t, []int32{1, 2, 3}, ids)
+	require.NotEqual(t, []int32{1, 2, 3}, ids)
 }
 
 func TestSwitchCancelledValidation(t *testing.T) {
@@ -75,11 +74,11 @@ func TestSwitchCancelledValidation(t *testing.T) {
 		a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.CancelledValidation = validation })
 		group := a.putGroup(0, occurrence(0, "09:00", "10:00", 502), occurrence(0, "11:00", "12:00", 502))
 		status, _ := a.call("POST", "/bookings/group", groupOf(group.ID, cancelled(1)))
-		assert.Equal(t, want, status)
+		require.Equal(t, want, status)
 		full := occurrence(2, "11:00", "12:00", 502)
 		full["cancelled"] = true
 		status, _ = a.call("POST", "/bookings/group", groupOf(group.ID, full))
-		assert.Equal(t, 200, status, "complete cancellations pass either way")
+		require.Equal(t, 200, status, "complete cancellations pass either way")
 	}
 }
 
@@ -89,8 +88,8 @@ func TestSwitchUpdateCancelled(t *testing.T) {
 		group := a.putGroup(0, occurrence(0, "09:00", "10:00", 502))
 		require.NoError(t, a.Cancel(1))
 		status, _ := a.call("POST", "/bookings/group", groupOf(group.ID, occurrence(1, "09:00", "10:00", 502)))
-		assert.Equal(t, want, status)
-		assert.Equal(t, want == 404, a.Bookings()[0].Cancelled)
+		require.Equal(t, want, status)
+		require.Equal(t, want == 404, a.Bookings()[0].Cancelled)
 	}
 }
 
@@ -98,7 +97,7 @@ func TestSwitchDelay(t *testing.T) {
 	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.DelayMilliseconds = 40 })
 	began := time.Now()
 	a.call("GET", "/config", nil)
-	assert.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond)
 }
 
 func TestSwitchesAtRunTime(t *testing.T) {
@@ -106,12 +105,12 @@ func TestSwitchesAtRunTime(t *testing.T) {
 	switches := a.Switches()
 	switches.EmptyList = bookingsim.EmptyListArray
 	require.NoError(t, a.SetSwitches(switches))
-	assert.Equal(t, "[]", a.list(502, "06:00", "20:00"))
+	require.Equal(t, "[]", a.list(502, "06:00", "20:00"))
 	switches.OverlapPolicy = "maybe"
-	assert.ErrorContains(t, a.SetSwitches(switches), "overlapPolicy")
+	require.ErrorContains(t, a.SetSwitches(switches), "overlapPolicy")
 	switches = bookingsim.DefaultSwitches()
 	switches.DeleteStatus = 500
-	assert.ErrorContains(t, a.SetSwitches(switches), "deleteStatus")
+	require.ErrorContains(t, a.SetSwitches(switches), "deleteStatus")
 }
 
 // elionaCall is a request that a recording Eliona received.
@@ -184,11 +183,11 @@ func TestNotificationOfReasons(t *testing.T) {
 		require.Equal(t, 204, status)
 		require.Eventually(t, func() bool { return len(eliona.of("POST /v2/send-notification")) == want+1 }, waitFor, time.Millisecond, reason)
 		first := eliona.of("POST /v2/send-notification")[0]
-		assert.Equal(t, "alice@example.com", first.Body["user"])
-		assert.Equal(t, "secret", first.Key)
+		require.Equal(t, "alice@example.com", first.Body["user"])
+		require.Equal(t, "secret", first.Key)
 		if want == 1 {
-			assert.Contains(t, first.Body["message"].(map[string]any)["en"], "2031-03-03 12:00 UTC")
-			assert.Contains(t, first.Body["message"], "de")
+			require.Contains(t, first.Body["message"].(map[string]any)["en"], "2031-03-03 12:00 UTC")
+			require.Contains(t, first.Body["message"], "de")
 		}
 	}
 }
@@ -199,7 +198,7 @@ func TestSwitchNotifyOrganizer(t *testing.T) {
 	a.call("DELETE", "/bookings/1?reason=conflict", nil)
 	a.call("POST", "/bookings/1/registerGuest", map[string]string{"messageEn": "Your guest is here"})
 	require.Eventually(t, func() bool { return len(eliona.of("POST /v2/send-notification")) == 1 }, waitFor, time.Millisecond)
-	assert.Equal(t, map[string]any{"en": "Your guest is here"}, eliona.of("POST /v2/send-notification")[0].Body["message"])
+	require.Equal(t, map[string]any{"en": "Your guest is here"}, eliona.of("POST /v2/send-notification")[0].Body["message"])
 }
 
 func TestOccupancyWriter(t *testing.T) {
@@ -207,8 +206,13 @@ func TestOccupancyWriter(t *testing.T) {
 	values := func() map[float64][]float64 {
 		out := map[float64][]float64{}
 		for _, call := range eliona.of("PUT /v2/data") {
-			assert.Equal(t, "input", call.Body["subtype"])
-			assert.Equal(t, "booking-app", call.Body["clientReference"])
+			// Errorf, because Eventually calls this in a goroutine of its own.
+			if subtype := call.Body["subtype"]; subtype != "input" {
+				t.Errorf("subtype is %v", subtype)
+			}
+			if reference := call.Body["clientReference"]; reference != "booking-app" {
+				t.Errorf("client reference is %v", reference)
+			}
 			asset := call.Body["assetId"].(float64)
 			out[asset] = append(out[asset], call.Body["data"].(map[string]any)["occupancy"].(float64))
 		}
@@ -218,7 +222,7 @@ func TestOccupancyWriter(t *testing.T) {
 	require.Eventually(t, func() bool { return len(values()) == 2 }, waitFor, time.Millisecond)
 	require.NoError(t, a.Cancel(1))
 	require.Eventually(t, func() bool { return len(values()[502]) == 2 }, waitFor, time.Millisecond)
-	assert.Equal(t, map[float64][]float64{502: {1, 0}, 503: {0}}, values(), "only changes are written")
+	require.Equal(t, map[float64][]float64{502: {1, 0}, 503: {0}}, values(), "only changes are written")
 
 	switches := a.Switches()
 	switches.OccupancyLookAheadMinutes = 31
@@ -230,7 +234,7 @@ func TestSwitchOccupancyWriter(t *testing.T) {
 	a, eliona := startWithEliona(t, func(s *bookingsim.Switches) { s.OccupancyWriter = false })
 	a.putGroup(0, occurrence(0, "08:00", "09:00", 502))
 	switches := a.Switches()
-	assert.Never(t, func() bool { return len(eliona.of("PUT /v2/data")) > 0 }, 30*time.Millisecond, 5*time.Millisecond)
+	require.Never(t, func() bool { return len(eliona.of("PUT /v2/data")) > 0 }, 30*time.Millisecond, 5*time.Millisecond)
 	switches.OccupancyWriter = true
 	require.NoError(t, a.SetSwitches(switches))
 	require.Eventually(t, func() bool { return len(eliona.of("PUT /v2/data")) == 1 }, waitFor, time.Millisecond)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // intent is what one occurrence shall become. With bookingID 0 it is created.

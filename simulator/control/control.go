@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"ews/simulator/bookingsim"
-	"ews/simulator/control/front"
 	"ews/simulator/elionasim"
 	"ews/simulator/exchangesim/recurrence"
 	"ews/simulator/fault"
+	"ews/simulator/front"
 	"ews/simulator/stats"
 )
 

@@ -13,14 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ews/simulator/bookingsim"
 	"ews/simulator/control"
-	"ews/simulator/control/front"
 	"ews/simulator/elionasim"
 	"ews/simulator/fault"
+	"ews/simulator/front"
 	"ews/simulator/stats"
 )
 
@@ -111,6 +110,9 @@ type countingEntra struct{ revoked int }
 
 func (e *countingEntra) Revoke() { e.revoked++ }
 
+// httpClient makes the requests of all tests here.
+var httpClient = &http.Client{Timeout: 30 * time.Second}
+
 // world is a served control API over running simulators.
 type world struct {
 	t        *testing.T
@@ -168,10 +170,10 @@ func (w *world) call(method, path, body string) (int, string) {
 	w.t.Helper()
 	request, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
 	require.NoError(w.t, err)
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	require.NoError(w.t, err)
-	defer response.Body.Close()
-	assert.Equal(w.t, "*", response.Header.Get("Access-Control-Allow-Origin"))
+	defer func() { _ = response.Body.Close() }()
+	require.Equal(w.t, "*", response.Header.Get("Access-Control-Allow-Origin"))
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(w.t, err)
 	return response.StatusCode, string(answer)
@@ -213,19 +215,19 @@ func TestPeopleInOutlook(t *testing.T) {
 	w := start(t)
 	body := w.expect(201, "POST", "/people",
 		`{"person":"alice@example.com","where":"outlook","action":"book","subject":"Review",`+times+`,"rooms":["room-1@example.com"]}`)
-	assert.Equal(t, ids{UID: "UID-1"}, decode[ids](t, body))
-	assert.Equal(t, "Review", w.exchange.meetings["UID-1"].Subject)
-	assert.Equal(t, []string{"room-1@example.com"}, w.exchange.meetings["UID-1"].Rooms)
+	require.Equal(t, ids{UID: "UID-1"}, decode[ids](t, body))
+	require.Equal(t, "Review", w.exchange.meetings["UID-1"].Subject)
+	require.Equal(t, []string{"room-1@example.com"}, w.exchange.meetings["UID-1"].Rooms)
 
 	w.expect(200, "POST", "/people",
 		`{"person":"alice@example.com","where":"outlook","action":"move","uid":"UID-1","occurrence":"2031-03-10T09:00:00Z","start":"2031-03-03T11:00:00+01:00","end":"2031-03-03T12:00:00+01:00"}`)
-	assert.True(t, at("10:00").Equal(w.exchange.meetings["UID-1"].Start))
-	assert.Equal(t, time.Date(2031, 3, 10, 9, 0, 0, 0, time.UTC), w.exchange.last.Occurrence)
+	require.True(t, at("10:00").Equal(w.exchange.meetings["UID-1"].Start))
+	require.Equal(t, time.Date(2031, 3, 10, 9, 0, 0, 0, time.UTC), w.exchange.last.Occurrence)
 	w.expect(200, "POST", "/people", `{"person":"alice@example.com","where":"outlook","action":"change-rooms","uid":"UID-1","rooms":[]}`)
-	assert.Empty(t, w.exchange.meetings["UID-1"].Rooms)
+	require.Empty(t, w.exchange.meetings["UID-1"].Rooms)
 	w.expect(200, "POST", "/people", `{"person":"alice@example.com","where":"outlook","action":"rename","uid":"UID-1","subject":"Retro"}`)
-	assert.Equal(t, "Retro", w.exchange.meetings["UID-1"].Subject)
-	assert.JSONEq(t, `["UID-1"]`, w.expect(200, "GET", "/calendars/alice@example.com?start=2031-03-01T00:00:00Z", ""))
+	require.Equal(t, "Retro", w.exchange.meetings["UID-1"].Subject)
+	require.JSONEq(t, `["UID-1"]`, w.expect(200, "GET", "/calendars/alice@example.com?start=2031-03-01T00:00:00Z", ""))
 	w.expect(200, "POST", "/people", `{"person":"alice@example.com","where":"outlook","action":"cancel","uid":"UID-1"}`)
 	w.expect(404, "POST", "/people", `{"person":"alice@example.com","where":"outlook","action":"cancel","uid":"UID-1"}`)
 	w.expect(404, "GET", "/calendars/alice@elsewhere.test", "")
@@ -236,30 +238,30 @@ func TestPeopleInEliona(t *testing.T) {
 	w := start(t)
 	first := decode[ids](t, w.expect(201, "POST", "/people",
 		`{"person":"alice@example.com","where":"eliona","action":"book",`+times+`,"rooms":["Room-1@example.com"]}`))
-	assert.Equal(t, []int32{1}, first.BookingIDs)
+	require.Equal(t, []int32{1}, first.BookingIDs)
 	w.expect(200, "POST", "/people", `{"where":"eliona","action":"move","bookingID":1,"start":"2031-03-03T11:00:00Z","end":"2031-03-03T12:00:00Z"}`)
 	w.expect(200, "POST", "/people", `{"where":"eliona","action":"change-rooms","bookingID":1,"rooms":["room-2@example.com"],"project":"11","assets":[501]}`)
 	record := w.booking.Bookings()[0]
-	assert.Equal(t, []int32{501, 503}, record.AssetIDs)
-	assert.Equal(t, at("11:00"), record.Start)
+	require.Equal(t, []int32{501, 503}, record.AssetIDs)
+	require.Equal(t, at("11:00"), record.Start)
 	w.expect(200, "POST", "/people", `{"where":"eliona","action":"no-show","bookingID":1}`)
-	assert.Equal(t, "no-show", w.booking.Bookings()[0].Reason)
+	require.Equal(t, "no-show", w.booking.Bookings()[0].Reason)
 	w.expect(404, "POST", "/people", `{"where":"eliona","action":"cancel","bookingID":77}`)
 
 	adHoc := decode[ids](t, w.expect(201, "POST", "/people", `{"where":"eliona","action":"ad-hoc","assets":[502]}`))
 	record = w.booking.Bookings()[1]
-	assert.Equal(t, adHoc.BookingIDs, []int32{record.ID})
-	assert.Equal(t, []any{"", at("08:00"), at("08:30")}, []any{record.OrganizerID, record.Start, record.End})
+	require.Equal(t, []int32{record.ID}, adHoc.BookingIDs)
+	require.Equal(t, []any{"", at("08:00"), at("08:30")}, []any{record.OrganizerID, record.Start, record.End})
 
 	series := decode[ids](t, w.expect(201, "POST", "/people",
 		`{"person":"bob@example.com","where":"eliona","action":"book",`+times+`,"assets":[501],"recurrence":{"pattern":"daily","count":3}}`))
-	assert.Len(t, series.BookingIDs, 3)
+	require.Len(t, series.BookingIDs, 3)
 	w.expect(200, "POST", "/people", fmt.Sprintf(`{"where":"eliona","action":"cancel","bookingID":%d}`, series.BookingIDs[0]))
 	w.expect(200, "POST", "/people", fmt.Sprintf(`{"where":"eliona","action":"cancel","groupID":%d}`, series.GroupID))
 	records := decode[[]bookingsim.Record](t, w.expect(200, "GET", "/bookings", ""))
-	assert.Len(t, records, 5)
+	require.Len(t, records, 5)
 	for _, record := range records[2:] {
-		assert.True(t, record.Cancelled)
+		require.True(t, record.Cancelled)
 	}
 }
 
@@ -290,9 +292,9 @@ func TestRecurrenceInEliona(t *testing.T) {
 			var got []string
 			for _, record := range w.booking.Bookings() {
 				got = append(got, record.Start.Format(time.RFC3339))
-				assert.Equal(t, time.Hour, record.End.Sub(record.Start))
+				require.Equal(t, time.Hour, record.End.Sub(record.Start))
 			}
-			assert.Equal(t, test.want, got)
+			require.Equal(t, test.want, got)
 		})
 	}
 }
@@ -303,9 +305,9 @@ func TestRecurrenceInOutlook(t *testing.T) {
 		`,"rooms":["room-1@example.com"],"recurrence":{"pattern":"weekly","timeZone":"W. Europe Standard Time"}}`)
 	meeting := w.exchange.meetings["UID-1"]
 	require.NotNil(t, meeting.Rule)
-	assert.True(t, meeting.Rule.Endless(), "a series in Outlook may be endless")
-	assert.Equal(t, []string{"Monday"}, meeting.Rule.Days)
-	assert.Equal(t, "W. Europe Standard Time", meeting.Zone.ID)
+	require.True(t, meeting.Rule.Endless(), "a series in Outlook may be endless")
+	require.Equal(t, []string{"Monday"}, meeting.Rule.Days)
+	require.Equal(t, "W. Europe Standard Time", meeting.Zone.ID)
 }
 
 func TestRefusedDeedsNameTheField(t *testing.T) {
@@ -347,9 +349,9 @@ func TestRefusedDeedsNameTheField(t *testing.T) {
 		t.Run(body, func(t *testing.T) {
 			w := start(t)
 			answer := decode[map[string]string](t, w.expect(400, "POST", "/people", body))
-			assert.Contains(t, answer["error"], field)
-			assert.Empty(t, w.booking.Bookings())
-			assert.Empty(t, w.exchange.meetings)
+			require.Contains(t, answer["error"], field)
+			require.Empty(t, w.booking.Bookings())
+			require.Empty(t, w.exchange.meetings)
 		})
 	}
 }
@@ -358,10 +360,10 @@ func TestRooms(t *testing.T) {
 	w := start(t)
 	w.expect(200, "POST", "/rooms", `{"room":"room-9@example.com","name":"Room 9","addTo":"first.floor@example.com","automate":"decline","horizonDays":30}`)
 	change := w.exchange.settings["room-9@example.com"]
-	assert.Equal(t, "decline", *change.Automate)
-	assert.Equal(t, 30, *change.HorizonDays)
-	assert.Nil(t, change.MaxMinutes)
-	assert.JSONEq(t, `{"first.floor@example.com":["room-9@example.com"]}`, w.expect(200, "GET", "/rooms", ""))
+	require.Equal(t, "decline", *change.Automate)
+	require.Equal(t, 30, *change.HorizonDays)
+	require.Nil(t, change.MaxMinutes)
+	require.JSONEq(t, `{"first.floor@example.com":["room-9@example.com"]}`, w.expect(200, "GET", "/rooms", ""))
 	w.expect(200, "POST", "/rooms", `{"room":"room-9@example.com","removeFrom":"first.floor@example.com"}`)
 	w.expect(404, "POST", "/rooms", `{"room":"room-9@example.com","removeFrom":"first.floor@example.com"}`)
 	for body, field := range map[string]string{
@@ -372,7 +374,7 @@ func TestRooms(t *testing.T) {
 		`{"room":"x@example.com","color":"red"}`:              "color",
 		`{"room":"x@example.com","horizonDays":"many"}`:       "horizonDays",
 	} {
-		assert.Contains(t, w.expect(400, "POST", "/rooms", body), field)
+		require.Contains(t, w.expect(400, "POST", "/rooms", body), field)
 	}
 }
 
@@ -380,25 +382,25 @@ func TestMailboxesAndTokens(t *testing.T) {
 	w := start(t)
 	w.expect(201, "POST", "/mailboxes", `{"address":"dave@example.com","name":"Dave","password":"secret"}`)
 	w.expect(200, "POST", "/mailboxes", `{"address":"Dave@example.com","disabled":true}`)
-	assert.JSONEq(t, `["dave@example.com"]`, w.expect(200, "GET", "/mailboxes", ""))
-	assert.Contains(t, w.expect(400, "POST", "/mailboxes", `{"address":"dave@example.com"}`), "disabled")
-	assert.Contains(t, w.expect(400, "POST", "/mailboxes", `{"address":"dave@example.com","name":"D"}`), "address")
-	assert.Contains(t, w.expect(400, "POST", "/mailboxes", `{"address":"dave"}`), "address")
+	require.JSONEq(t, `["dave@example.com"]`, w.expect(200, "GET", "/mailboxes", ""))
+	require.Contains(t, w.expect(400, "POST", "/mailboxes", `{"address":"dave@example.com"}`), "disabled")
+	require.Contains(t, w.expect(400, "POST", "/mailboxes", `{"address":"dave@example.com","name":"D"}`), "address")
+	require.Contains(t, w.expect(400, "POST", "/mailboxes", `{"address":"dave"}`), "address")
 	w.expect(204, "POST", "/tokens/revoke", "")
-	assert.Equal(t, 1, w.entra.revoked)
+	require.Equal(t, 1, w.entra.revoked)
 }
 
 func TestFaults(t *testing.T) {
 	w := start(t)
 	one := decode[fault.Rule](t, w.expect(201, "POST", "/faults", `{"service":"booking","operation":"DELETE /bookings/{}","kind":"status","status":503,"count":2}`))
-	assert.Equal(t, "1", one.ID)
+	require.Equal(t, "1", one.ID)
 	many := decode[[]fault.Rule](t, w.expect(201, "POST", "/faults", `[{"kind":"delay","delayMilliseconds":5},{"service":"exchange","kind":"throttle","probability":0.5}]`))
-	assert.Len(t, many, 2)
-	assert.Len(t, decode[[]fault.Rule](t, w.expect(200, "GET", "/faults", "")), 3)
+	require.Len(t, many, 2)
+	require.Len(t, decode[[]fault.Rule](t, w.expect(200, "GET", "/faults", "")), 3)
 	w.expect(204, "DELETE", "/faults/1", "")
-	assert.Len(t, w.faults.Rules(), 2)
+	require.Len(t, w.faults.Rules(), 2)
 	w.expect(204, "DELETE", "/faults", "")
-	assert.Equal(t, "[]", w.expect(200, "GET", "/faults", ""))
+	require.Equal(t, "[]", w.expect(200, "GET", "/faults", ""))
 
 	for body, field := range map[string]string{
 		`{"kind":"explode"}`:                     "kind",
@@ -410,22 +412,22 @@ func TestFaults(t *testing.T) {
 		`[{"kind":"status"},{"kind":"explode"}]`: "kind",
 		``:                                       "kind",
 	} {
-		assert.Contains(t, w.expect(400, "POST", "/faults", body), field)
+		require.Contains(t, w.expect(400, "POST", "/faults", body), field)
 	}
-	assert.Empty(t, w.faults.Rules(), "all or none")
+	require.Empty(t, w.faults.Rules(), "all or none")
 
 	dropped := decode[fault.Rule](t, w.expect(201, "POST", "/faults", `{"service":"booking","kind":"dropSockets"}`))
-	assert.Zero(t, dropped.Applied)
-	assert.Empty(t, w.faults.Rules(), "dropping happens at once")
+	require.Zero(t, dropped.Applied)
+	require.Empty(t, w.faults.Rules(), "dropping happens at once")
 }
 
 func TestSwitches(t *testing.T) {
 	w := start(t)
 	answer := w.expect(200, "PUT", "/switches", `{"booking":{"overlapPolicy":"409"},"eliona":{"unknownFields":"documented"}}`)
-	assert.Equal(t, answer, w.expect(200, "GET", "/switches", ""))
-	assert.Equal(t, "409", w.booking.Switches().OverlapPolicy)
-	assert.True(t, w.booking.Switches().EchoSuppression, "what is not named stays")
-	assert.Equal(t, "documented", w.eliona.Switches().UnknownFields)
+	require.Equal(t, answer, w.expect(200, "GET", "/switches", ""))
+	require.Equal(t, "409", w.booking.Switches().OverlapPolicy)
+	require.True(t, w.booking.Switches().EchoSuppression, "what is not named stays")
+	require.Equal(t, "documented", w.eliona.Switches().UnknownFields)
 	for body, field := range map[string]string{
 		`{"booking":{"overlapPolicy":"maybe"}}`:                                  "overlapPolicy",
 		`{"booking":{"overlapPolicy":"422"},"eliona":{"archivedPolicy":"lost"}}`: "archivedPolicy",
@@ -433,34 +435,34 @@ func TestSwitches(t *testing.T) {
 		`{"exchange":{}}`:                                                        "exchange",
 		``:                                                                       "body",
 	} {
-		assert.Contains(t, w.expect(400, "PUT", "/switches", body), field)
+		require.Contains(t, w.expect(400, "PUT", "/switches", body), field)
 	}
-	assert.Equal(t, "409", w.booking.Switches().OverlapPolicy, "all or none")
+	require.Equal(t, "409", w.booking.Switches().OverlapPolicy, "all or none")
 }
 
 func TestViews(t *testing.T) {
 	w := start(t)
 	assets := decode[[]elionasim.KnownAsset](t, w.expect(200, "GET", "/assets", ""))
-	assert.Len(t, assets, 3)
+	require.Len(t, assets, 3)
 	w.expect(204, "DELETE", "/assets/503", "")
 	w.expect(404, "DELETE", "/assets/503", "")
 	w.expect(400, "DELETE", "/assets/x", "")
-	assert.Equal(t, "[]", w.expect(200, "GET", "/notifications", ""))
-	assert.Equal(t, "[]", w.expect(200, "GET", "/sockets", ""))
-	assert.JSONEq(t, `{"dropped":0}`, w.expect(200, "POST", "/sockets/drop", ""))
+	require.Equal(t, "[]", w.expect(200, "GET", "/notifications", ""))
+	require.Equal(t, "[]", w.expect(200, "GET", "/sockets", ""))
+	require.JSONEq(t, `{"dropped":0}`, w.expect(200, "POST", "/sockets/drop", ""))
 	counts := decode[map[string]map[string]stats.Count](t, w.expect(200, "GET", "/stats", ""))
-	assert.Equal(t, int64(1), counts["eliona"]["PUT /assets-bulk"].Requests)
+	require.Equal(t, int64(1), counts["eliona"]["PUT /assets-bulk"].Requests)
 	requests := decode[[]front.Entry](t, w.expect(200, "GET", "/requests?service=eliona", ""))
 	require.Len(t, requests, 2)
-	assert.Equal(t, "PUT /asset-types", requests[0].Operation)
-	assert.Equal(t, "/v2/asset-types", requests[0].URI)
-	assert.Equal(t, 200, requests[0].Status)
-	assert.JSONEq(t, `{"name":"ews_room"}`, string(requests[0].Body))
-	assert.Equal(t, "[]", w.expect(200, "GET", "/requests?service=booking", ""))
+	require.Equal(t, "PUT /asset-types", requests[0].Operation)
+	require.Equal(t, "/v2/asset-types", requests[0].URI)
+	require.Equal(t, 200, requests[0].Status)
+	require.JSONEq(t, `{"name":"ews_room"}`, string(requests[0].Body))
+	require.Equal(t, "[]", w.expect(200, "GET", "/requests?service=booking", ""))
 	w.expect(204, "DELETE", "/requests", "")
-	assert.Equal(t, "[]", w.expect(200, "GET", "/requests", ""))
-	assert.Contains(t, w.expect(200, "GET", "/", ""), "POST /people")
+	require.Equal(t, "[]", w.expect(200, "GET", "/requests", ""))
+	require.Contains(t, w.expect(200, "GET", "/", ""), "POST /people")
 	w.expect(404, "GET", "/nothing", "")
 	status, _ := w.call("OPTIONS", "/people", "")
-	assert.Equal(t, 204, status)
+	require.Equal(t, 204, status)
 }

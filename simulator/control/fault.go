@@ -9,9 +9,9 @@ import (
 	"slices"
 
 	"ews/simulator/bookingsim"
-	"ews/simulator/control/front"
 	"ews/simulator/elionasim"
 	"ews/simulator/fault"
+	"ews/simulator/front"
 )
 
 // services are the names that a rule may select.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // answer writes v, with the additional keys that the switch asks for.

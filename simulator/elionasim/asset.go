@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 func (s *Server) putAssetsBulk(w http.ResponseWriter, r *http.Request) error {

@@ -1,6 +1,7 @@
 package elionasim_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ews/simulator/elionasim"
@@ -27,27 +27,27 @@ func TestBulkCreatesATree(t *testing.T) {
 	a := start(t)
 	assets := a.withRooms("blue", "red")
 	require.Equal(t, []string{"ews_root", "ews_room_blue@example.com", "ews_room_red@example.com"}, gais(assets))
-	assert.Equal(t, []int32{501, 502, 503}, []int32{*assets[0].ID, *assets[1].ID, *assets[2].ID})
-	assert.Equal(t, []int32{501}, assets[0].LocationalAssetIDPath)
-	assert.Nil(t, assets[0].ParentLocationalAssetID, "an empty identifier means no parent")
-	assert.Equal(t, []int32{501, 502}, assets[1].LocationalAssetIDPath)
-	assert.Equal(t, []int32{501, 502}, assets[1].FunctionalAssetIDPath)
-	assert.Equal(t, int32(501), *assets[1].ParentFunctionalAssetID)
+	require.Equal(t, []int32{501, 502, 503}, []int32{*assets[0].ID, *assets[1].ID, *assets[2].ID})
+	require.Equal(t, []int32{501}, assets[0].LocationalAssetIDPath)
+	require.Nil(t, assets[0].ParentLocationalAssetID, "an empty identifier means no parent")
+	require.Equal(t, []int32{501, 502}, assets[1].LocationalAssetIDPath)
+	require.Equal(t, []int32{501, 502}, assets[1].FunctionalAssetIDPath)
+	require.Equal(t, int32(501), *assets[1].ParentFunctionalAssetID)
 
 	// A later batch finds the parent among the stored assets.
 	later := decode[[]elionasim.Asset](t, a.expect(200, "PUT", bulkPath, "["+room("green")+"]"))
-	assert.Equal(t, []int32{501, 504}, later[0].LocationalAssetIDPath)
+	require.Equal(t, []int32{501, 504}, later[0].LocationalAssetIDPath)
 
 	read := decode[elionasim.Asset](t, a.expect(200, "GET", "/assets/502", ""))
-	assert.Empty(t, cmp.Diff(assets[1], read))
-	assert.Len(t, decode[[]elionasim.Asset](t, a.expect(200, "GET", "/assets?projectId=10&assetTypeName=ews_room", "")), 3)
-	assert.Empty(t, decode[[]elionasim.Asset](t, a.expect(200, "GET", "/assets?projectId=11", "")))
+	require.Empty(t, cmp.Diff(assets[1], read))
+	require.Len(t, decode[[]elionasim.Asset](t, a.expect(200, "GET", "/assets?projectId=10&assetTypeName=ews_room", "")), 3)
+	require.Empty(t, decode[[]elionasim.Asset](t, a.expect(200, "GET", "/assets?projectId=11", "")))
 }
 
 func TestBulkWithNothing(t *testing.T) {
 	a := start(t)
 	for _, body := range []string{"null", "[]", ""} {
-		assert.Equal(t, "[]", a.expect(200, "PUT", bulkPath, body))
+		require.Equal(t, "[]", a.expect(200, "PUT", bulkPath, body))
 	}
 }
 
@@ -56,14 +56,14 @@ func TestBulkOverwritesByKey(t *testing.T) {
 	a.withRooms("blue")
 	again := decode[[]elionasim.Asset](t, a.expect(200, "PUT", bulkPath,
 		`[{"projectId":"10","globalAssetIdentifier":"ews_room_blue@example.com","name":"Azure","assetType":"ews_root"}]`))
-	assert.Equal(t, int32(502), *again[0].ID)
-	assert.Equal(t, "Azure", *again[0].Name)
-	assert.Equal(t, "ews_root", again[0].AssetType)
-	assert.Nil(t, again[0].ParentLocationalAssetID, "what is not sent is cleared")
+	require.Equal(t, int32(502), *again[0].ID)
+	require.Equal(t, "Azure", *again[0].Name)
+	require.Equal(t, "ews_root", again[0].AssetType)
+	require.Nil(t, again[0].ParentLocationalAssetID, "what is not sent is cleared")
 
 	other := decode[[]elionasim.Asset](t, a.expect(200, "PUT", bulkPath,
 		`[{"projectId":"11","globalAssetIdentifier":"ews_room_blue@example.com","assetType":"ews_room"}]`))
-	assert.Equal(t, int32(503), *other[0].ID, "the same GAI in another project is another asset")
+	require.Equal(t, int32(503), *other[0].ID, "the same GAI in another project is another asset")
 }
 
 func TestBulkRefusals(t *testing.T) {
@@ -97,9 +97,9 @@ func TestBulkRefusals(t *testing.T) {
 			a.withRooms("blue")
 			text := decode[string](t, a.expect(test.status, "PUT", bulkPath, test.body))
 			if test.text != "" {
-				assert.Equal(t, test.text, text)
+				require.Equal(t, test.text, text)
 			}
-			assert.Len(t, a.Assets(), 2, "all or nothing")
+			require.Len(t, a.Assets(), 2, "all or nothing")
 		})
 	}
 	start(t).expect(400, "PUT", "/assets-bulk?identifyBy=name", "[]")
@@ -110,17 +110,17 @@ func TestSingleAsset(t *testing.T) {
 	a.withRooms()
 	created := decode[elionasim.Asset](t, a.expect(200, "PUT", "/assets",
 		`{"projectId":"10","globalAssetIdentifier":"x","assetType":"ews_room","parentLocationalAssetId":501,"parentFunctionalAssetId":501}`))
-	assert.Equal(t, []int32{501, 502}, created.LocationalAssetIDPath)
+	require.Equal(t, []int32{501, 502}, created.LocationalAssetIDPath)
 	a.expect(422, "PUT", "/assets", `{"projectId":"10","globalAssetIdentifier":"y","assetType":"ews_room","parentLocationalAssetId":77}`)
 	a.expect(422, "PUT", "/assets", `{}`)
 
 	renamed := decode[elionasim.Asset](t, a.expect(200, "PUT", "/assets?identifyBy=id",
 		`{"id":502,"projectId":"10","globalAssetIdentifier":"x","assetType":"ews_room","name":"X","parentLocationalIdentifier":"501"}`))
-	assert.Equal(t, int32(502), *renamed.ID)
-	assert.Equal(t, []int32{501, 502}, renamed.LocationalAssetIDPath)
+	require.Equal(t, int32(502), *renamed.ID)
+	require.Equal(t, []int32{501, 502}, renamed.LocationalAssetIDPath)
 	byResource := decode[elionasim.Asset](t, a.expect(200, "PUT", "/assets?identifyBy=resourceId",
 		fmt.Sprintf(`{"resourceId":%q,"projectId":"10","globalAssetIdentifier":"x","assetType":"ews_room","name":"Y"}`, *renamed.ResourceID)))
-	assert.Equal(t, int32(502), *byResource.ID)
+	require.Equal(t, int32(502), *byResource.ID)
 }
 
 func TestDeletedAsset(t *testing.T) {
@@ -132,8 +132,8 @@ func TestDeletedAsset(t *testing.T) {
 	a.expect(404, "GET", "/assets/999", "")
 	a.expect(400, "GET", "/assets/blue", "")
 	a.expect(404, "PUT", "/data", `{"assetId":502,"subtype":"info","data":{"email":"x"}}`)
-	assert.Len(t, decode[[]elionasim.Asset](t, a.expect(200, "GET", "/assets", "")), 1)
-	assert.True(t, a.Assets()[1].Archived)
+	require.Len(t, decode[[]elionasim.Asset](t, a.expect(200, "GET", "/assets", "")), 1)
+	require.True(t, a.Assets()[1].Archived)
 }
 
 func TestSwitchArchivedPolicy(t *testing.T) {
@@ -152,7 +152,7 @@ func TestSwitchArchivedPolicy(t *testing.T) {
 				a.expect(404, "GET", "/assets/502", "")
 				return
 			}
-			assert.Equal(t, want.id, *decode[[]elionasim.Asset](t, body)[0].ID)
+			require.Equal(t, want.id, *decode[[]elionasim.Asset](t, body)[0].ID)
 			a.expect(200, "GET", fmt.Sprintf("/assets/%d", want.id), "")
 		})
 	}
@@ -162,12 +162,12 @@ func TestSwitchBulkAnswers(t *testing.T) {
 	a := start(t, func(s *elionasim.Switches) { s.BulkShuffled = true })
 	order := []string{"ews_root", "ews_room_blue@example.com", "ews_room_red@example.com"}
 	answer := gais(a.withRooms("blue", "red"))
-	assert.ElementsMatch(t, order, answer)
-	assert.NotEqual(t, order, answer)
+	require.ElementsMatch(t, order, answer)
+	require.NotEqual(t, order, answer)
 
 	a = start(t, func(s *elionasim.Switches) { s.BulkIncomplete = true })
-	assert.Equal(t, order[:2], gais(a.withRooms("blue", "red")))
-	assert.Len(t, a.Assets(), 3)
+	require.Equal(t, order[:2], gais(a.withRooms("blue", "red")))
+	require.Len(t, a.Assets(), 3)
 }
 
 func TestSwitchUnknownFields(t *testing.T) {
@@ -178,13 +178,13 @@ func TestSwitchUnknownFields(t *testing.T) {
 		a.withRooms("blue")
 		asset := a.expect(200, "GET", "/assets/502", "")
 		kind := a.expect(200, "GET", "/asset-types/ews_room?expansions=AssetType.attributes", "")
-		assert.Equal(t, want[0], strings.Contains(asset, `"allowedInactivity":null`), fields)
-		assert.Equal(t, want[1], strings.Contains(kind, `"categoryName"`), fields)
-		assert.Equal(t, want[2], strings.Contains(asset, `"futureField"`), fields)
+		require.Equal(t, want[0], strings.Contains(asset, `"allowedInactivity":null`), fields)
+		require.Equal(t, want[1], strings.Contains(kind, `"categoryName"`), fields)
+		require.Equal(t, want[2], strings.Contains(asset, `"futureField"`), fields)
 
 		a.expect(201, "PUT", "/data", `{"assetId":502,"subtype":"info","data":{"email":"x"}}`)
 		data := decode[[]elionasim.Data](t, a.expect(200, "GET", "/data?assetId=502", ""))
-		assert.Equal(t, map[string]any{"email": "x"}, data[0].Data, "stored values stay as they are")
+		require.Equal(t, map[string]any{"email": "x"}, data[0].Data, "stored values stay as they are")
 	}
 }
 
@@ -207,14 +207,14 @@ func TestSwitchLatency(t *testing.T) {
 	a := start(t, func(s *elionasim.Switches) { s.LatencyMilliseconds = 40 })
 	began := time.Now()
 	a.expect(200, "GET", "/version", "")
-	assert.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond)
 }
 
 func TestSwitchesAreChecked(t *testing.T) {
 	a := start(t)
 	switches := a.Switches()
 	switches.ArchivedPolicy = "forget"
-	assert.ErrorContains(t, a.SetSwitches(switches), "archivedPolicy")
+	require.ErrorContains(t, a.SetSwitches(switches), "archivedPolicy")
 }
 
 func TestData(t *testing.T) {
@@ -222,15 +222,15 @@ func TestData(t *testing.T) {
 	a := startWith(t, elionasim.Options{Now: func() time.Time { return now }})
 	a.withRooms("blue")
 	body := a.expect(201, "PUT", "/data", `{"assetId":502,"subtype":"info","assetTypeName":"ews_room","clientReference":"ews-app","data":{"email":"x","floor":1}}`)
-	assert.Empty(t, body)
+	require.Empty(t, body)
 	a.expect(201, "PUT", "/data", `{"assetId":502,"subtype":"info","data":{"email":"y"}}`)
 	a.expect(201, "PUT", "/data-bulk", `[{"assetId":502,"subtype":"property","data":{"bookable":1}},{"assetId":501,"subtype":"info","data":{}}]`)
 
-	assert.JSONEq(t, `[{"assetId":502,"subtype":"info","timestamp":"2031-03-03T09:00:00Z","data":{"email":"y"},"assetTypeName":"ews_room"}]`,
+	require.JSONEq(t, `[{"assetId":502,"subtype":"info","timestamp":"2031-03-03T09:00:00Z","data":{"email":"y"},"assetTypeName":"ews_room"}]`,
 		a.expect(200, "GET", "/data?assetId=502&dataSubtype=info", ""), "one (asset, subtype) is replaced as a whole")
-	assert.Len(t, decode[[]elionasim.Data](t, a.expect(200, "GET", "/data", "")), 3)
-	assert.Len(t, decode[[]elionasim.Data](t, a.expect(200, "GET", "/data?assetTypeName=ews_root", "")), 1)
-	assert.Equal(t, "[]", a.expect(200, "GET", "/data?assetId=999", ""))
+	require.Len(t, decode[[]elionasim.Data](t, a.expect(200, "GET", "/data", "")), 3)
+	require.Len(t, decode[[]elionasim.Data](t, a.expect(200, "GET", "/data?assetTypeName=ews_root", "")), 1)
+	require.Equal(t, "[]", a.expect(200, "GET", "/data?assetId=999", ""))
 
 	for body, status := range map[string]int{
 		`{"assetId":999,"subtype":"info","data":{}}`:                           404,
@@ -246,7 +246,7 @@ func TestData(t *testing.T) {
 		a.expect(status, "PUT", "/data", body)
 	}
 	a.expect(404, "PUT", "/data-bulk", `[{"assetId":502,"subtype":"status","data":{}},{"assetId":999,"subtype":"info","data":{}}]`)
-	assert.Equal(t, "[]", a.expect(200, "GET", "/data?assetId=502&dataSubtype=status", ""), "all or nothing")
+	require.Equal(t, "[]", a.expect(200, "GET", "/data?assetId=502&dataSubtype=status", ""), "all or nothing")
 	a.expect(400, "GET", "/data?dataSubtype=x", "")
 }
 
@@ -270,7 +270,9 @@ func TestListeners(t *testing.T) {
 	heard := make(chan string, 1)
 	go func() {
 		_, message, err := data.Read(t.Context())
-		assert.NoError(t, err)
+		if err != nil {
+			t.Errorf("reading an event: %v", err)
+		}
 		heard <- string(message)
 	}()
 	var message string
@@ -284,17 +286,25 @@ func TestListeners(t *testing.T) {
 		}
 	}, 5*time.Second, time.Millisecond)
 	event := decode[map[string]any](t, message)
-	assert.Equal(t, "me", event["clientReference"])
-	assert.Contains(t, []any{200.0, 201.0}, event["statusCode"])
+	require.Equal(t, "me", event["clientReference"])
+	require.Contains(t, []any{200.0, 201.0}, event["statusCode"])
 
-	statuses := make(chan any, 10000)
+	statuses := make(chan int, 10000)
 	go func() {
+		defer close(statuses)
 		for {
 			_, message, err := assets.Read(t.Context())
 			if err != nil {
 				return
 			}
-			statuses <- decode[map[string]any](t, string(message))["statusCode"]
+			var event struct {
+				StatusCode int `json:"statusCode"`
+			}
+			if err := json.Unmarshal(message, &event); err != nil {
+				t.Errorf("event %s: %v", message, err)
+				return
+			}
+			statuses <- event.StatusCode
 		}
 	}()
 	require.Eventually(t, func() bool {
@@ -302,10 +312,12 @@ func TestListeners(t *testing.T) {
 		return len(statuses) > 0
 	}, 5*time.Second, time.Millisecond)
 	a.expect(204, "DELETE", "/assets/502", "")
-	for event := range statuses {
-		if event == 204.0 {
+	status := 0
+	for status = range statuses {
+		if status == 204 {
 			break
 		}
-		require.Equal(t, 200.0, event)
+		require.Equal(t, 200, status)
 	}
+	require.Equal(t, 204, status)
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // subtypes lists those of data and of attributes.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // The ways an asset in a request is matched with a stored one.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // icons of asset types.

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	api "github.com/eliona-smart-building-assistant/go-eliona-api-client/v2"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ews/simulator/elionasim"
@@ -31,12 +30,12 @@ func TestGeneratedClient(t *testing.T) {
 
 	app, _, err := client.AppsAPI.GetAppByName(ctx, "ews").Execute()
 	require.NoError(t, err)
-	assert.False(t, *app.Registered.Get())
+	require.False(t, *app.Registered.Get())
 	_, err = client.AppsAPI.PatchAppByName(ctx, "ews").Registered(true).Execute()
 	require.NoError(t, err)
 	patch, _, err := client.AppsAPI.GetPatchByName(ctx, "ews", "000400").Execute()
 	require.NoError(t, err)
-	assert.False(t, *patch.Applied.Get())
+	require.False(t, *patch.Applied.Get())
 	_, err = client.AppsAPI.PatchPatchByName(ctx, "ews", "000400").Apply(true).Execute()
 	require.NoError(t, err)
 
@@ -44,7 +43,7 @@ func TestGeneratedClient(t *testing.T) {
 	kind.Attributes = []api.AssetTypeAttribute{*api.NewAssetTypeAttribute("email", api.SUBTYPE_INFO)}
 	stored, _, err := client.AssetTypesAPI.PutAssetType(ctx).Expansions([]string{"AssetType.attributes"}).AssetType(kind).Execute()
 	require.NoError(t, err)
-	assert.Len(t, stored.Attributes, 1)
+	require.Len(t, stored.Attributes, 1)
 
 	root := *api.NewAsset("10", "root", "ews_room")
 	root.ParentFunctionalIdentifier = *api.NewNullableString(new(""))
@@ -57,13 +56,13 @@ func TestGeneratedClient(t *testing.T) {
 	id := *assets[1].Id.Get()
 	asset, _, err := client.AssetsAPI.GetAssetById(ctx, id).Execute()
 	require.NoError(t, err)
-	assert.Equal(t, []int32{id - 1, id}, asset.FunctionalAssetIdPath)
+	require.Equal(t, []int32{id - 1, id}, asset.FunctionalAssetIdPath)
 
 	_, err = client.DataAPI.PutData(ctx).Data(*api.NewData(id, api.SUBTYPE_INFO, map[string]any{"email": "x"})).Execute()
 	require.NoError(t, err)
 	data, _, err := client.DataAPI.GetData(ctx).AssetId(id).DataSubtype("info").Execute()
 	require.NoError(t, err)
-	assert.Equal(t, map[string]any{"email": "x"}, data[0].Data)
+	require.Equal(t, map[string]any{"email": "x"}, data[0].Data)
 
 	message := *api.NewNullableTranslation(&api.Translation{En: new("hello")})
 	receipt, _, err := client.CommunicationAPI.PostNotification(ctx).Notification(*api.NewNotification("42", message)).Execute()
@@ -72,7 +71,7 @@ func TestGeneratedClient(t *testing.T) {
 	require.NoError(t, err)
 	users, _, err := client.UsersAPI.GetUsers(ctx).Execute()
 	require.NoError(t, err)
-	assert.Len(t, users, 5)
+	require.Len(t, users, 5)
 	_, _, err = client.ProjectsAPI.GetProjects(ctx).Execute()
 	require.NoError(t, err)
 

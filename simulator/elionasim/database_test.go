@@ -2,6 +2,7 @@ package elionasim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ews/simulator/elionasim"
@@ -33,11 +33,9 @@ func emptyDatabase(t *testing.T) string {
 		// The context of the test has ended when a cleanup runs.
 		ctx := context.WithoutCancel(t.Context())
 		conn, err := pgx.Connect(ctx, server)
-		if assert.NoError(t, err) {
-			_, err = conn.Exec(ctx, fmt.Sprintf("drop database %q with (force)", name))
-			assert.NoError(t, err)
-			assert.NoError(t, conn.Close(ctx))
-		}
+		require.NoError(t, err)
+		_, err = conn.Exec(ctx, fmt.Sprintf("drop database %q with (force)", name))
+		require.NoError(t, errors.Join(err, conn.Close(ctx)))
 	})
 	location, err := url.Parse(server)
 	require.NoError(t, err)
@@ -55,7 +53,7 @@ func TestRegistrationInDatabase(t *testing.T) {
 	var initialized bool
 	require.NoError(t, conn.QueryRow(t.Context(),
 		`select initialized_at is not null from public.eliona_app where app_name = 'ews'`).Scan(&initialized))
-	assert.True(t, initialized)
+	require.True(t, initialized)
 
 	// What an app and its installer do with the database directly.
 	for _, statement := range []string{
@@ -72,7 +70,7 @@ func TestRegistrationInDatabase(t *testing.T) {
 	var granted bool
 	require.NoError(t, conn.QueryRow(t.Context(),
 		`select has_table_privilege('reader_of_things', 'ews.thing', 'insert')`).Scan(&granted))
-	assert.True(t, granted)
+	require.True(t, granted)
 	for _, statement := range []string{`drop owned by reader_of_things`, `drop role reader_of_things`} {
 		_, err := conn.Exec(t.Context(), statement)
 		require.NoError(t, err, statement)
@@ -80,11 +78,11 @@ func TestRegistrationInDatabase(t *testing.T) {
 
 	// A second simulator finds everything in place and sees the reset.
 	again := startWith(t, elionasim.Options{Database: database})
-	assert.JSONEq(t, `{"name":"ews","active":true,"registered":false,"version":"v0.0.0","metadata":{"name":"ews"}}`,
+	require.JSONEq(t, `{"name":"ews","active":true,"registered":false,"version":"v0.0.0","metadata":{"name":"ews"}}`,
 		again.expect(200, "GET", "/apps/ews", ""))
 }
 
 func TestUnreachableDatabase(t *testing.T) {
 	_, err := elionasim.New(t.Context(), elionasim.Options{Database: "postgres://nobody@127.0.0.1:1/none?connect_timeout=2"})
-	assert.ErrorContains(t, err, "registration database")
+	require.ErrorContains(t, err, "registration database")
 }

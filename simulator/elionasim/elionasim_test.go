@@ -10,13 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ews/simulator/elionasim"
 	"ews/simulator/fault"
 	"ews/simulator/stats"
 )
+
+// httpClient makes the requests of all tests here.
+var httpClient = &http.Client{Timeout: 30 * time.Second}
 
 // eliona is a served simulator and a client of it.
 type eliona struct {
@@ -58,13 +60,13 @@ func (a *eliona) call(method, path, body string) (int, string) {
 	if a.key != "" {
 		request.Header.Set("X-API-Key", a.key)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	require.NoError(a.t, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(a.t, err)
 	if len(answer) > 0 {
-		assert.Contains(a.t, response.Header.Get("Content-Type"), "application/json")
+		require.Contains(a.t, response.Header.Get("Content-Type"), "application/json")
 	}
 	return response.StatusCode, string(answer)
 }
@@ -126,10 +128,10 @@ func TestAuthentication(t *testing.T) {
 		request, err := http.NewRequestWithContext(t.Context(), "GET", a.url+"/users", nil)
 		require.NoError(t, err)
 		request.Header.Set("Authorization", token)
-		response, err := http.DefaultClient.Do(request)
+		response, err := httpClient.Do(request)
 		require.NoError(t, err)
 		_ = response.Body.Close()
-		assert.Equal(t, want, response.StatusCode, token)
+		require.Equal(t, want, response.StatusCode, token)
 	}
 }
 
@@ -137,19 +139,19 @@ func TestAuthentication(t *testing.T) {
 // start.
 func checkRegistration(t *testing.T, a *eliona) {
 	t.Helper()
-	assert.JSONEq(t, `{"name":"ews","active":true,"registered":false,"version":"v0.0.0"}`, a.expect(200, "GET", "/apps/ews", ""))
-	assert.Empty(t, a.expect(200, "PATCH", "/apps/ews?registered=true", ""))
-	assert.JSONEq(t, `{"name":"ews","active":true,"registered":true,"version":"v0.0.0"}`, a.expect(200, "GET", "/apps/ews", ""))
-	assert.Empty(t, a.expect(200, "PATCH", "/apps/ews", ""))
+	require.JSONEq(t, `{"name":"ews","active":true,"registered":false,"version":"v0.0.0"}`, a.expect(200, "GET", "/apps/ews", ""))
+	require.Empty(t, a.expect(200, "PATCH", "/apps/ews?registered=true", ""))
+	require.JSONEq(t, `{"name":"ews","active":true,"registered":true,"version":"v0.0.0"}`, a.expect(200, "GET", "/apps/ews", ""))
+	require.Empty(t, a.expect(200, "PATCH", "/apps/ews", ""))
 	a.expect(400, "PATCH", "/apps/ews?registered=maybe", "")
 
-	assert.JSONEq(t, `{"appName":"ews","name":"000400","applied":false}`, a.expect(200, "GET", "/apps/ews/patches/000400", ""))
+	require.JSONEq(t, `{"appName":"ews","name":"000400","applied":false}`, a.expect(200, "GET", "/apps/ews/patches/000400", ""))
 	a.expect(200, "PATCH", "/apps/ews/patches/000400?apply=true", "")
 	a.expect(200, "PATCH", "/apps/ews/patches/000400?apply=true", "")
-	assert.JSONEq(t, `{"appName":"ews","name":"000400","applied":true}`, a.expect(200, "GET", "/apps/ews/patches/000400", ""))
-	assert.JSONEq(t, `{"appName":"ews","name":"010000","applied":false}`, a.expect(200, "GET", "/apps/ews/patches/010000", ""))
+	require.JSONEq(t, `{"appName":"ews","name":"000400","applied":true}`, a.expect(200, "GET", "/apps/ews/patches/000400", ""))
+	require.JSONEq(t, `{"appName":"ews","name":"010000","applied":false}`, a.expect(200, "GET", "/apps/ews/patches/010000", ""))
 	a.expect(200, "PATCH", "/apps/ews/patches/000400?apply=false", "")
-	assert.Contains(t, a.expect(200, "GET", "/apps/ews/patches/000400", ""), `"applied":false`)
+	require.Contains(t, a.expect(200, "GET", "/apps/ews/patches/000400", ""), `"applied":false`)
 
 	for _, path := range []string{"/apps/none", "/apps/none/patches/1"} {
 		a.expect(404, "GET", path, "")
@@ -165,15 +167,15 @@ func TestAssetTypes(t *testing.T) {
 	a := start(t)
 	stored := decode[elionasim.AssetType](t, a.expect(200, "PUT", typesPath, roomType))
 	require.Len(t, stored.Attributes, 3)
-	assert.True(t, *stored.Attributes[1].Enable, "attributes are enabled by default")
+	require.True(t, *stored.Attributes[1].Enable, "attributes are enabled by default")
 
-	assert.Empty(t, decode[elionasim.AssetType](t, a.expect(200, "GET", "/asset-types/ews_room", "")).Attributes)
+	require.Empty(t, decode[elionasim.AssetType](t, a.expect(200, "GET", "/asset-types/ews_room", "")).Attributes)
 
 	// Attributes are upserted, and only with the expansion.
 	a.expect(200, "PUT", typesPath, `{"name":"ews_room","attributes":[{"name":"presence","subtype":"input"}]}`)
 	a.expect(200, "PUT", "/asset-types", `{"name":"ews_room","attributes":[{"name":"ignored","subtype":"input"}]}`)
 	stored = decode[elionasim.AssetType](t, a.expect(200, "GET", "/asset-types/ews_room?expansions=AssetType.attributes", ""))
-	assert.Len(t, stored.Attributes, 4)
+	require.Len(t, stored.Attributes, 4)
 
 	a.expect(404, "GET", "/asset-types/none", "")
 	for body, status := range map[string]int{
@@ -188,14 +190,14 @@ func TestAssetTypes(t *testing.T) {
 	} {
 		a.expect(status, "PUT", typesPath, body)
 	}
-	assert.Len(t, decode[[]elionasim.AssetType](t, a.expect(200, "GET", "/asset-types", "")), 1)
+	require.Len(t, decode[[]elionasim.AssetType](t, a.expect(200, "GET", "/asset-types", "")), 1)
 }
 
 func TestNotifications(t *testing.T) {
 	now := time.Date(2031, 3, 3, 9, 0, 0, 0, time.UTC)
 	a := startWith(t, elionasim.Options{Now: func() time.Time { return now }})
 	body := a.expect(201, "POST", "/send-notification", `{"user":"42","projectId":"10","message":{"de":"2 neue Assets","en":"2 new assets"}}`)
-	assert.JSONEq(t, `{"id":"N-1","scheduledAt":"2031-03-03T09:00:00Z","status":"scheduled"}`, body)
+	require.JSONEq(t, `{"id":"N-1","scheduledAt":"2031-03-03T09:00:00Z","status":"scheduled"}`, body)
 	a.expect(201, "POST", "/send-notification", `{"user":"Alice@example.com","message":{"fr":"x"}}`)
 	a.expect(200, "GET", "/message-receipts/N-2", "")
 	a.expect(404, "GET", "/message-receipts/N-3", "")
@@ -216,29 +218,29 @@ func TestNotifications(t *testing.T) {
 	}
 	sent := a.Notifications()
 	require.Len(t, sent, 2)
-	assert.Equal(t, "admin@example.com", sent[0].Email)
-	assert.Equal(t, "alice@example.com", sent[1].Email)
+	require.Equal(t, "admin@example.com", sent[0].Email)
+	require.Equal(t, "alice@example.com", sent[1].Email)
 }
 
 func TestUsersAndProjects(t *testing.T) {
 	a := start(t)
-	assert.Len(t, decode[[]elionasim.User](t, a.expect(200, "GET", "/users", "")), 5)
-	assert.Equal(t, "admin@example.com", decode[elionasim.User](t, a.expect(200, "GET", "/users/42", "")).Email)
+	require.Len(t, decode[[]elionasim.User](t, a.expect(200, "GET", "/users", "")), 5)
+	require.Equal(t, "admin@example.com", decode[elionasim.User](t, a.expect(200, "GET", "/users/42", "")).Email)
 	a.expect(404, "GET", "/users/1", "")
-	assert.Len(t, decode[[]elionasim.Project](t, a.expect(200, "GET", "/projects", "")), 2)
+	require.Len(t, decode[[]elionasim.Project](t, a.expect(200, "GET", "/projects", "")), 2)
 	a.expect(200, "GET", "/projects/11", "")
 	a.expect(404, "GET", "/projects/12", "")
-	assert.Equal(t, "Alice Example", a.UserName("alice@example.com"))
-	assert.Empty(t, a.UserName("nobody@example.com"))
+	require.Equal(t, "Alice Example", a.UserName("alice@example.com"))
+	require.Empty(t, a.UserName("nobody@example.com"))
 }
 
 func TestWidgetTypes(t *testing.T) {
 	a := start(t)
 	path := "/widget-types?expansions=WidgetType.elements"
 	stored := decode[elionasim.WidgetType](t, a.expect(200, "PUT", path, `{"name":"w","translation":{"en":"W"},"elements":[{"category":"Booking"}]}`))
-	assert.Equal(t, int32(1), *stored.ID)
+	require.Equal(t, int32(1), *stored.ID)
 	a.expect(200, "PUT", path, `{"name":"w","translation":{"en":"W"},"elements":[]}`)
-	assert.Empty(t, decode[elionasim.WidgetType](t, a.expect(200, "GET", "/widget-types/w", "")).Elements)
+	require.Empty(t, decode[elionasim.WidgetType](t, a.expect(200, "GET", "/widget-types/w", "")).Elements)
 	a.expect(404, "GET", "/widget-types/v", "")
 	a.expect(422, "PUT", path, `{"translation":{}}`)
 	a.expect(422, "PUT", path, `{"name":"w"}`)
@@ -255,7 +257,7 @@ func TestFaultsAndStats(t *testing.T) {
 	a.expect(200, "GET", "/users/42", "")
 	a.expect(404, "GET", "/nothing", "")
 	counts := a.stats.Snapshot()["eliona"]
-	assert.Equal(t, int64(3), counts["GET /users/{}"].Requests)
-	assert.Equal(t, int64(2), counts["GET /users/{}"].Errors)
-	assert.Equal(t, int64(1), counts["GET (unknown)"].Requests)
+	require.Equal(t, int64(3), counts["GET /users/{}"].Requests)
+	require.Equal(t, int64(2), counts["GET /users/{}"].Errors)
+	require.Equal(t, int64(1), counts["GET (unknown)"].Requests)
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // listenerBacklog is how many messages a slow listener may be behind before
@@ -124,7 +124,7 @@ func (s *Server) serveListener(w http.ResponseWriter, r *http.Request, wants fun
 		// Accept has answered already.
 		return nil
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	ctx, cancel := context.WithCancel(conn.CloseRead(r.Context()))
 	defer cancel()
 	l := &listener{wants: wants, messages: make(chan []byte, listenerBacklog), cancel: cancel}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) error {

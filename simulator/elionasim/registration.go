@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"sync"
 
-	"ews/simulator/control/front"
+	"ews/simulator/front"
 )
 
 // registration remembers which apps are installed, which of them initialised

@@ -19,8 +19,8 @@ import (
 	"sync"
 	"time"
 
-	"ews/simulator/control/front"
 	"ews/simulator/fault"
+	"ews/simulator/front"
 	"ews/simulator/stats"
 )
 

@@ -22,7 +22,7 @@ const legacyPrefix = "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF
 
 func (s *Server) load(seed Seed) error {
 	for _, m := range seed.Mailboxes {
-		if _, err := s.createMailbox(m, nil); err != nil {
+		if err := s.createMailbox(m, nil); err != nil {
 			return err
 		}
 	}
@@ -50,17 +50,17 @@ func (s *Server) load(seed Seed) error {
 	return nil
 }
 
-func (s *Server) createMailbox(m Mailbox, room *Policy) (*mailbox, error) {
+func (s *Server) createMailbox(m Mailbox, room *Policy) error {
 	m.Address = normalize(m.Address)
 	if !strings.Contains(m.Address, "@") {
-		return nil, fmt.Errorf("mailbox %q is not an address", m.Address)
+		return fmt.Errorf("mailbox %q is not an address", m.Address)
 	}
 	if s.names[m.Address] != "" {
-		return nil, fmt.Errorf("mailbox %s exists already", m.Address)
+		return fmt.Errorf("mailbox %s exists already", m.Address)
 	}
 	if room != nil {
 		if err := room.validate(); err != nil {
-			return nil, fmt.Errorf("policy of room %s: %w", m.Address, err)
+			return fmt.Errorf("policy of room %s: %w", m.Address, err)
 		}
 	}
 	if m.Name == "" {
@@ -90,7 +90,7 @@ func (s *Server) createMailbox(m Mailbox, room *Policy) (*mailbox, error) {
 	for _, name := range append([]string{m.Address, m.LegacyDN}, m.Aliases...) {
 		s.names[normalize(name)] = m.Address
 	}
-	return b, nil
+	return nil
 }
 
 func normalize(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
@@ -115,8 +115,7 @@ func (s *Server) addRoom(listAddress, listName, address, name string, policy *Po
 	b := s.boxes[address]
 	switch {
 	case b == nil:
-		var err error
-		if b, err = s.createMailbox(Mailbox{Address: address, Name: name}, policy); err != nil {
+		if err := s.createMailbox(Mailbox{Address: address, Name: name}, policy); err != nil {
 			return err
 		}
 	case b.room == nil:

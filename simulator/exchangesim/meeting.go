@@ -43,7 +43,7 @@ func (s *Server) publishNew(it *item, mode sendMode) {
 
 // publishUpdate sends what follows from a change that the organizer made: a
 // is the new version of the meeting or of the occurrence, before the old one.
-func (s *Server) publishUpdate(it *item, before, a *appointment, original time.Time, mode sendMode) {
+func (s *Server) publishUpdate(before, a *appointment, original time.Time, mode sendMode) {
 	rescheduled := !sameSchedule(before, a)
 	if rescheduled {
 		a.sequence++

@@ -280,7 +280,7 @@ func (s *Server) change(organizer, uid string, occurrence time.Time, onlyChanged
 	} else {
 		inherit(before, after)
 		v.item.appt = after
-		s.publishUpdate(v.item, before, after, time.Time{}, mode)
+		s.publishUpdate(before, after, time.Time{}, mode)
 		s.touch(v.item, c.box.Name, true)
 	}
 	s.runDue()
@@ -370,8 +370,7 @@ func (s *Server) RoomLists() map[string][]string {
 func (s *Server) AddMailbox(m Mailbox) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err := s.createMailbox(m, nil)
-	return err
+	return s.createMailbox(m, nil)
 }
 
 // DisableMailbox disables or enables a mailbox: a disabled one cannot log on or

@@ -57,7 +57,7 @@ func (c *call) updateItem(change *soap.Element, mode string, hasMode bool) (view
 	inherit(before, after)
 	v.item.appt = after
 	if after.myResponse == responseOrganizer {
-		c.server.publishUpdate(v.item, before, after, time.Time{}, sendModes[mode])
+		c.server.publishUpdate(before, after, time.Time{}, sendModes[mode])
 	}
 	c.server.touch(v.item, c.box.Name, true)
 	return whole(v.item), nil
@@ -87,7 +87,7 @@ func (c *call) saveOccurrence(v view, before, after *appointment, mode sendMode)
 	}
 	master.exceptions[v.inst.original.Unix()] = after
 	if after.myResponse == responseOrganizer {
-		c.server.publishUpdate(v.item, before, after, v.inst.original, mode)
+		c.server.publishUpdate(before, after, v.inst.original, mode)
 	}
 	c.server.touch(v.item, c.box.Name, true)
 	inst, _ := master.at(v.inst.original)

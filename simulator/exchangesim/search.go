@@ -251,7 +251,7 @@ func contains(s, part, mode, comparison string) bool {
 		}
 		return s == part
 	case "PrefixOnWords":
-		for _, w := range strings.Fields(s) {
+		for w := range strings.FieldsSeq(s) {
 			if strings.HasPrefix(w, part) {
 				return true
 			}

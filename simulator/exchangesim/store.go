@@ -1,6 +1,7 @@
 package exchangesim
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -184,9 +185,7 @@ func (a *appointment) clone() *appointment {
 		b.declined[k] = true
 	}
 	b.properties = map[propertyKey]propertyValue{}
-	for k, v := range a.properties {
-		b.properties[k] = v
-	}
+	maps.Copy(b.properties, a.properties)
 	if a.rule != nil {
 		r := *a.rule
 		r.Days = slices.Clone(a.rule.Days)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func (c client) authenticate(negotiate, challenge []byte) []byte {
 	length, offset := int(binary.LittleEndian.Uint16(challenge[40:])), int(binary.LittleEndian.Uint32(challenge[44:]))
 	info := bytes.TrimSuffix(challenge[offset:offset+length], make([]byte, 4))
 	pair := func(id uint16, v []byte) {
-		info = binary.LittleEndian.AppendUint16(info[:len(info):len(info)], id)
+		info = binary.LittleEndian.AppendUint16(slices.Clip(info), id)
 		info = binary.LittleEndian.AppendUint16(info, uint16(len(v)))
 		info = append(info, v...)
 	}
@@ -175,7 +176,7 @@ func TestHandshake(t *testing.T) {
 
 func TestBindingHashOfKnownCertificate(t *testing.T) {
 	// The structure is 16 zero bytes, the length and the data of RFC 5929.
-	require.Equal(t, 16, len(bindingHash([]byte("tls-server-end-point:x"))))
+	require.Len(t, bindingHash([]byte("tls-server-end-point:x")), 16)
 	require.NotEqual(t, bindingHash([]byte("a")), bindingHash([]byte("b")))
 }
 

@@ -137,6 +137,8 @@ func (r Rule) candidates() iter.Seq[time.Time] {
 		}
 	case Weekly:
 		return func(yield func(time.Time) bool) { r.weekly(start, interval, yield) }
+	case AbsoluteMonthly, RelativeMonthly, AbsoluteYearly, RelativeYearly:
+		// One day in each month or year, below.
 	}
 	step := interval
 	first := time.Date(start.Year(), start.Month(), 1, 0, 0, 0, 0, time.UTC)

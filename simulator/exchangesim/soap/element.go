@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -218,12 +219,10 @@ func write(b *bytes.Buffer, e *Element, declared []string) {
 	name := e.Name
 	var declare []string
 	need := func(space string) {
-		for _, d := range declared {
-			if d == space {
-				return
-			}
+		if slices.Contains(declared, space) {
+			return
 		}
-		declared = append(declared[:len(declared):len(declared)], space)
+		declared = append(slices.Clip(declared), space)
 		declare = append(declare, space)
 	}
 	if e.Space != "" {

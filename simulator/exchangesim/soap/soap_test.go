@@ -1,7 +1,7 @@
 package soap
 
 import (
-	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,12 +14,7 @@ var simpleTypes = []string{"", "string", "nonEmpty", "int", "long", "double", "b
 func TestGrammarIsComplete(t *testing.T) {
 	known := func(typ string) bool {
 		typ = strings.TrimSuffix(strings.TrimPrefix(typ, "list("), ")")
-		for _, s := range simpleTypes {
-			if s == typ {
-				return true
-			}
-		}
-		return strings.HasPrefix(typ, "int(") || grammar.types[typ] != nil || grammar.enums[typ] != nil
+		return slices.Contains(simpleTypes, typ) || strings.HasPrefix(typ, "int(") || grammar.types[typ] != nil || grammar.enums[typ] != nil
 	}
 	for name, typ := range grammar.types {
 		for _, a := range typ.attrs {
@@ -86,7 +81,7 @@ func TestParseRefuses(t *testing.T) {
 	for _, s := range []string{"", "<a>", "<a/><b/>", `<!DOCTYPE a><a/>`, strings.Repeat("<a>", 200) + strings.Repeat("</a>", 200), "<a>\x01</a>"} {
 		_, err := Parse(strings.NewReader(s))
 		var p *ParseError
-		require.True(t, errors.As(err, &p), "%q", s)
+		require.ErrorAs(t, err, &p, "%q", s)
 	}
 }
 

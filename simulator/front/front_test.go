@@ -9,13 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ews/simulator/control/front"
 	"ews/simulator/fault"
+	"ews/simulator/front"
 	"ews/simulator/stats"
 )
+
+// httpClient makes the requests of all tests here.
+var httpClient = &http.Client{Timeout: 30 * time.Second}
 
 // fixture is a served front before one route that answers ten bytes.
 type fixture struct {
@@ -46,11 +48,11 @@ func (f fixture) put(t *testing.T, path string) (int, string, http.Header, error
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, f.url+path, strings.NewReader("abc"))
 	require.NoError(t, err)
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	if err != nil {
 		return 0, "", nil, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(body), response.Header, err
 }
@@ -80,27 +82,28 @@ func TestFaultKinds(t *testing.T) {
 
 			began := time.Now()
 			status, body, header, err := f.put(t, "/v2/things/1")
-			assert.Equal(t, test.transport, err != nil, "transport error: %v", err)
-			assert.Equal(t, test.status, status)
-			assert.Equal(t, test.served, f.served.Load())
+			require.Equal(t, test.transport, err != nil, "transport error: %v", err)
+			require.Equal(t, test.status, status)
+			require.Equal(t, test.served, f.served.Load())
 			// A cut connection may be noticed before it is counted.
-			assert.Eventually(t, func() bool {
+			require.Eventually(t, func() bool {
 				count := f.stats.Snapshot()["thing"]["PUT /things/{}"]
 				return count.Requests == 1 && (count.Errors == 1) == (test.rule.Kind != fault.Delay)
 			}, 5*time.Second, time.Millisecond)
 			switch test.rule.Kind {
 			case fault.Throttle:
-				assert.Equal(t, "7", header.Get("Retry-After"))
+				require.Equal(t, "7", header.Get("Retry-After"))
 			case fault.Delay:
-				assert.GreaterOrEqual(t, time.Since(began), 30*time.Millisecond)
+				require.GreaterOrEqual(t, time.Since(began), 30*time.Millisecond)
 			case fault.Truncate:
-				assert.Equal(t, "01234", body)
+				require.Equal(t, "01234", body)
+			default: // the others show in the status alone
 			}
 
 			status, body, _, err = f.put(t, "/v2/things/2")
 			require.NoError(t, err, "a used-up rule hits no more")
-			assert.Equal(t, 200, status)
-			assert.Equal(t, "0123456789", body)
+			require.Equal(t, 200, status)
+			require.Equal(t, "0123456789", body)
 		})
 	}
 }
@@ -112,8 +115,8 @@ func TestCounts(t *testing.T) {
 	_, _, _, err = f.put(t, "/v2/nothing")
 	require.NoError(t, err)
 	counts := f.stats.Snapshot()["thing"]
-	assert.Equal(t, stats.Count{Requests: 1, BytesIn: 3, BytesOut: 10}, counts["PUT /things/{}"])
-	assert.Equal(t, int64(1), counts["PUT (unknown)"].Errors)
+	require.Equal(t, stats.Count{Requests: 1, BytesIn: 3, BytesOut: 10}, counts["PUT /things/{}"])
+	require.Equal(t, int64(1), counts["PUT (unknown)"].Errors)
 }
 
 func TestDecodeJSON(t *testing.T) {
@@ -131,6 +134,6 @@ func TestDecodeJSON(t *testing.T) {
 		var v struct {
 			A int `json:"a"`
 		}
-		assert.Equal(t, ok, front.DecodeJSON([]byte(body), &v) == nil, "body %q", body)
+		require.Equal(t, ok, front.DecodeJSON([]byte(body), &v) == nil, "body %q", body)
 	}
 }
