@@ -49,7 +49,7 @@ type Settings struct {
 	NotifyUsers     bool
 	GiveUpAfter     time.Duration // how long a booking may fail to reach Exchange; 0 means 10 minutes
 	Workers         int           // meetings worked on at once; 0 means 8
-	Readers         int           // rooms polled at once; 0 means 4
+	Readers         int           // rooms polled at once; 0 means 8
 	Grace           time.Duration // for work under way when stopped; 0 means 7 seconds
 }
 
@@ -94,7 +94,7 @@ func New(s Settings, p Ports) *Engine {
 		s.Workers = 8
 	}
 	if s.Readers == 0 {
-		s.Readers = 4
+		s.Readers = 8
 	}
 	if s.Grace == 0 {
 		s.Grace = 7 * time.Second

@@ -22,11 +22,12 @@ func classOf(err error) *Error {
 	return &Error{Class: Transient, Code: codeUnknown, Err: err}
 }
 
-// backoff grows from one second to a quarter of an hour, with jitter, so that
-// what failed together does not come back together.
+// backoff grows from one second to two minutes, with jitter, so that what
+// failed together does not come back together. It does not grow further: once
+// the far side is back, people should not wait for a quarter of an hour.
 func backoff(attempts int) time.Duration {
 	d := time.Second << min(attempts, 10)
-	return jitter(min(d, 15*time.Minute))
+	return jitter(min(d, 2*time.Minute))
 }
 
 func jitter(d time.Duration) time.Duration {

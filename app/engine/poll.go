@@ -3,34 +3,86 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"ews/app/meeting"
 )
 
 // polling reads the change feeds of rooms that are due, and the calendars of
-// those that changed.
+// those that changed. Each room is read by one reader at a time; one that does
+// not answer occupies its reader and nobody else.
 func (e *Engine) polling(ctx context.Context) error {
-	for {
-		rooms, err := e.store.DueRooms(ctx, 4*e.Readers)
-		if err != nil && fatal(ctx, err) {
-			return err
+	group, reading := errgroup.WithContext(ctx)
+	readers := &readers{free: make(chan struct{}, e.Readers), busy: map[meeting.RoomID]bool{}}
+	group.Go(func() error {
+		for {
+			rooms, err := e.store.DueRooms(reading, 4*e.Readers+readers.count())
+			if err != nil && fatal(reading, err) {
+				return err
+			}
+			if err != nil {
+				e.log.WarnContext(reading, "due rooms not read", "error", err)
+			}
+			begun := false
+			for _, room := range rooms {
+				if !readers.begin(reading, room.ID) {
+					continue
+				}
+				begun = true
+				group.Go(func() error {
+					defer readers.end(room.ID)
+					return e.pollOrReport(reading, room)
+				})
+			}
+			if !begun && !pauseOr(reading, 500*time.Millisecond, e.wakePoll) {
+				return nil
+			}
 		}
-		if err != nil {
-			e.log.WarnContext(ctx, "due rooms not read", "error", err)
-		}
-		group, polling := errgroup.WithContext(ctx)
-		group.SetLimit(e.Readers)
-		for _, room := range rooms {
-			group.Go(func() error { return e.pollOrReport(polling, room) })
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		if len(rooms) == 0 && !pauseOr(ctx, 500*time.Millisecond, e.wakePoll) {
-			return nil
-		}
+	})
+	return group.Wait()
+}
+
+// readers are the rooms being read.
+type readers struct {
+	free chan struct{} // holds one entry per reader at work
+	mu   sync.Mutex
+	busy map[meeting.RoomID]bool
+}
+
+// begin takes a reader for a room, waiting for a free one. It is false for a
+// room that is being read already, and when ctx ended.
+func (r *readers) begin(ctx context.Context, room meeting.RoomID) bool {
+	r.mu.Lock()
+	busy := r.busy[room]
+	r.mu.Unlock()
+	if busy {
+		return false
 	}
+	select {
+	case <-ctx.Done():
+		return false
+	case r.free <- struct{}{}:
+	}
+	r.mu.Lock()
+	r.busy[room] = true
+	r.mu.Unlock()
+	return true
+}
+
+func (r *readers) end(room meeting.RoomID) {
+	r.mu.Lock()
+	delete(r.busy, room)
+	r.mu.Unlock()
+	<-r.free
+}
+
+func (r *readers) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.busy)
 }
 
 // pollOrReport isolates a room's failure: only losing the ownership of the
