@@ -25,9 +25,9 @@ func (a *assets) Ensure(ctx context.Context, project string, rooms []engine.Room
 		return nil, elionaError(err)
 	}
 	out := make([]engine.EnsuredAsset, 0, len(found))
-	for i, f := range found {
+	for i, f := range found { // one per room
 		out = append(out, engine.EnsuredAsset{Created: f.Created, Asset: engine.Asset{
-			Project: project, GAI: string(f.GAI), Room: rooms[i].Address, ID: meeting.AssetID(f.AssetID),
+			Project: project, GAI: string(f.GAI), Room: rooms[i].Address, ID: meeting.AssetID(f.AssetID), //nolint:gosec // see above
 		}})
 	}
 	return out, nil
@@ -67,5 +67,9 @@ func elionaError(err error) error {
 		return &engine.Error{Class: engine.Transient, Code: "eliona_unreachable", Err: err}
 	}
 	known := elionaClasses[e.Class]
-	return &engine.Error{Class: known.class, Code: known.code, Ambiguous: e.Ambiguous, Pause: e.RetryAfter, Err: err}
+	out := &engine.Error{Class: known.class, Code: known.code, Ambiguous: e.Ambiguous, Pause: e.RetryAfter, Err: err}
+	if e.RetryAfter > 0 && out.Class == engine.Transient {
+		out.Class = engine.Throttled
+	}
+	return out
 }

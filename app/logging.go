@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	elionalog "github.com/eliona-smart-building-assistant/go-utils/log"
 )
@@ -50,10 +53,10 @@ type handler struct {
 // Enabled implements slog.Handler.
 func (h *handler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 
-// Handle implements slog.Handler.
+// Handle implements slog.Handler. A record is one line, whatever it holds.
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	line := &strings.Builder{}
-	line.WriteString(r.Message)
+	line.WriteString(oneLine(r.Message))
 	line.WriteString(h.attrs)
 	tag := h.tag
 	r.Attrs(func(a slog.Attr) bool {
@@ -64,7 +67,7 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		render(line, h.prefix, a)
 		return true
 	})
-	return h.lines.Timestamp(elionaLevel(r.Level), r.Time, tag, line.String())
+	return h.lines.Timestamp(elionaLevel(r.Level), r.Time, oneLine(tag), line.String())
 }
 
 // WithAttrs implements slog.Handler.
@@ -84,6 +87,9 @@ func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup implements slog.Handler.
 func (h *handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
 	c := *h
 	c.prefix += name + "."
 	return &c
@@ -92,16 +98,39 @@ func (h *handler) WithGroup(name string) slog.Handler {
 func render(out *strings.Builder, prefix string, a slog.Attr) {
 	value := a.Value.Resolve()
 	if value.Kind() == slog.KindGroup {
+		if a.Key != "" { // the members of a group without a name stand for themselves
+			prefix += a.Key + "."
+		}
 		for _, member := range value.Group() {
-			render(out, prefix+a.Key+".", member)
+			render(out, prefix, member)
 		}
 		return
 	}
-	text := value.String()
-	if strings.ContainsAny(text, " \t\r\n\"=") {
-		text = fmt.Sprintf("%q", text)
+	if a.Equal(slog.Attr{}) {
+		return
 	}
-	fmt.Fprintf(out, " %s%s=%s", prefix, a.Key, text)
+	fmt.Fprintf(out, " %s=%s", quoted(prefix+a.Key), quoted(value.String()))
+}
+
+// quoted puts a text in quotes that would not end where it ends.
+func quoted(text string) string {
+	if strings.ContainsAny(text, " \"=") || !printable(text) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// oneLine escapes what would end a line, or do worse to a terminal.
+func oneLine(text string) string {
+	if printable(text) {
+		return text
+	}
+	escaped := strconv.Quote(text)
+	return escaped[1 : len(escaped)-1]
+}
+
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func elionaLevel(level slog.Level) elionalog.Level {

@@ -48,6 +48,8 @@ type Settings struct {
 	RoomList    meeting.Address // empty: there is none
 	Subject     string          // of meetings made for bookings
 
+	Watching Watching // how Watch works
+
 	Log     *slog.Logger
 	Observe func(ews.Call) // may be nil
 }
@@ -60,6 +62,8 @@ type Calendar struct {
 	subject string
 	log     *slog.Logger
 	names   *directory
+
+	watching Watching
 }
 
 var _ engine.Calendar = (*Calendar)(nil)
@@ -97,7 +101,7 @@ func New(s Settings) (*Calendar, error) {
 	}
 	return &Calendar{
 		client: client, service: s.ServiceUser, list: s.RoomList, subject: s.Subject, log: s.Log,
-		names: newDirectory(client, s.ServiceUser),
+		names: newDirectory(client, s.ServiceUser), watching: s.Watching,
 	}, nil
 }
 
@@ -170,6 +174,9 @@ func (c *Calendar) Changes(ctx context.Context, room meeting.Address, token stri
 
 // convert translates a failure of the protocol into the engine's terms.
 func convert(err error) *engine.Error {
+	if done, ok := errors.AsType[*engine.Error](err); ok {
+		return done
+	}
 	var e *ews.Error
 	if !errors.As(err, &e) {
 		return &engine.Error{Class: engine.Transient, Code: "exchange_unreachable", Err: err}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"ews/app/engine"
 	"ews/app/meeting"
 	"ews/exchange/ews"
 )
@@ -51,7 +52,11 @@ func (d *directory) smtp(ctx context.Context, a ews.Address) (meeting.Address, e
 	}
 	found, err := d.client.ResolveNames(ctx, ews.Mailbox(d.service), name)
 	if err != nil {
-		return "", err
+		failure := convert(err)
+		if failure.Class == engine.NoMailbox {
+			failure.Class = engine.Broken // it is the service user who has none
+		}
+		return "", failure
 	}
 	e = entry{address: only(found, name), until: time.Now().Add(foundFor)}
 	if e.address == "" {

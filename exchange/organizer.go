@@ -15,7 +15,7 @@ import (
 func (c *Calendar) Create(ctx context.Context, mailbox meeting.Address, d engine.Draft) (meeting.Copy, error) {
 	made, err := c.client.CreateMeeting(ctx, ews.Mailbox(mailbox), ews.NewMeeting{
 		Subject: c.subject, UID: string(d.UID), Start: d.Span.Start, End: d.Span.End,
-		Location: location(d.Rooms), Resources: invitees(d.Rooms), RequiredAttendees: people(d.Attendees),
+		Location: placeOf(invitees(d.Rooms)), Resources: invitees(d.Rooms), RequiredAttendees: people(d.Attendees),
 		Properties: []ews.PropertyValue{{Property: ews.PublicString(referenceProperty), Value: d.Ref}},
 	})
 	if err != nil {
@@ -145,6 +145,44 @@ func (c *Calendar) findOccurrence(ctx context.Context, p engine.Place) (*ews.Cal
 			}
 		}
 	}
+	return c.findMoved(ctx, p)
+}
+
+// findMoved looks for one date of a series that a person moved to where nobody
+// looks for it: the series knows its exceptions.
+func (c *Calendar) findMoved(ctx context.Context, p engine.Place) (*ews.CalendarItem, error) {
+	items, err := c.client.FindByGlobalObjectID(ctx, ews.Mailbox(p.Mailbox), ews.Calendar(), ews.UIDToGlobalObjectID(string(p.UID)))
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range items {
+		if found.Type != ews.RecurringMaster {
+			continue
+		}
+		series, err := c.get(ctx, p.Mailbox, found.ItemID)
+		if err != nil && ews.ClassOf(err) == ews.ClassGone {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(series.ModifiedOccurrences, func(o ews.Occurrence) bool {
+			return meeting.KeyOf(o.OriginalStart) == p.Key
+		})
+		if i < 0 {
+			continue
+		}
+		item, err := c.get(ctx, p.Mailbox, series.ModifiedOccurrences[i].ItemID)
+		if err != nil && ews.ClassOf(err) == ews.ClassGone {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !item.IsCancelled {
+			return item, nil
+		}
+	}
 	return nil, nil
 }
 
@@ -203,7 +241,9 @@ func (c *Calendar) Update(ctx context.Context, p engine.Place, from meeting.Copy
 		if item.ChangeKey != id.ChangeKey {
 			return meeting.Copy{}, &engine.Error{Class: engine.Stale, Code: "ErrorStaleObject"}
 		}
-		c.setRooms(&update, item, change)
+		if err := c.setRooms(ctx, &update, item, change); err != nil {
+			return meeting.Copy{}, convert(err)
+		}
 	}
 	changed, err := c.client.UpdateItem(ctx, ews.Mailbox(p.Mailbox), ews.ByID(id), update)
 	if err != nil {
@@ -215,34 +255,53 @@ func (c *Calendar) Update(ctx context.Context, p engine.Place, from meeting.Copy
 
 // setRooms puts the rooms into the update's attendee collections, which replace
 // the present ones: everybody else stays.
-func (c *Calendar) setRooms(update *ews.ItemUpdate, item *ews.CalendarItem, change engine.Change) {
-	gone := func(i ews.Invitee) bool {
-		return slices.ContainsFunc(change.Remove, func(r meeting.Room) bool { return meeting.AddressOf(i.Address) == r.Address })
-	}
-	keep := func(list []ews.Attendee) (kept []ews.Invitee, removed bool) {
-		kept = make([]ews.Invitee, 0, len(list))
+func (c *Calendar) setRooms(ctx context.Context, update *ews.ItemUpdate, item *ews.CalendarItem, change engine.Change) error {
+	keep := func(list []ews.Attendee) (kept []ews.Invitee, removed bool, err error) {
 		for _, a := range list {
-			kept = append(kept, ews.Invitee{Name: a.Name, Address: a.Address.Address})
+			address, err := c.names.smtp(ctx, a.Address)
+			if err != nil {
+				return nil, false, err
+			}
+			if slices.ContainsFunc(change.Remove, func(r meeting.Room) bool { return r.Address == address }) {
+				removed = true
+				continue
+			}
+			if address == "" {
+				address = meeting.Address(a.Address.Address)
+			}
+			kept = append(kept, ews.Invitee{Name: a.Name, Address: string(address)})
 		}
-		before := len(kept)
-		kept = slices.DeleteFunc(kept, gone)
-		return kept, len(kept) < before
+		return kept, removed, nil
 	}
-	resources, _ := keep(item.Resources)
+	resources, _, err := keep(item.Resources)
+	if err != nil {
+		return err
+	}
+	required, requiredChanged, err := keep(item.RequiredAttendees)
+	if err != nil {
+		return err
+	}
+	optional, optionalChanged, err := keep(item.OptionalAttendees)
+	if err != nil {
+		return err
+	}
 	resources = append(resources, invitees(change.Add)...)
 	update.Resources = &resources
-	if required, removed := keep(item.RequiredAttendees); removed {
+	if requiredChanged {
 		update.RequiredAttendees = &required
 	}
-	if optional, removed := keep(item.OptionalAttendees); removed {
+	if optionalChanged {
 		update.OptionalAttendees = &optional
 	}
-	names := make([]string, 0, len(resources))
-	for _, r := range resources {
-		names = append(names, nameOf(r))
+	before := make([]ews.Invitee, 0, len(item.Resources))
+	for _, a := range item.Resources {
+		before = append(before, ews.Invitee{Name: a.Name, Address: a.Address.Address})
 	}
-	place := strings.Join(names, "; ")
-	update.Location = &place
+	if item.Location == "" || item.Location == placeOf(before) {
+		place := placeOf(resources) // nobody typed anything else
+		update.Location = &place
+	}
+	return nil
 }
 
 // Cancel implements engine.Calendar.
@@ -259,7 +318,11 @@ func (c *Calendar) Cancel(ctx context.Context, p engine.Place) (bool, error) {
 		if item.MyResponse != ews.ResponseOrganizer && item.IsMeeting && item.AppointmentState&ews.StateReceived != 0 {
 			return false, &engine.Error{Class: engine.Refused, Code: "ErrorCalendarIsNotOrganizer"}
 		}
-		err = c.client.CancelMeeting(ctx, ews.Mailbox(p.Mailbox), item.ItemID, "")
+		if len(item.Resources)+len(item.RequiredAttendees)+len(item.OptionalAttendees) > 0 {
+			err = c.client.CancelMeeting(ctx, ews.Mailbox(p.Mailbox), item.ItemID, "")
+		} else { // everybody was removed: there is nobody to send a cancellation to
+			err = c.client.DeleteItem(ctx, ews.Mailbox(p.Mailbox), ews.ByID(item.ItemID), ews.DeleteOptions{})
+		}
 		if err == nil {
 			return true, nil
 		}
@@ -308,10 +371,10 @@ func people(addresses []meeting.Address) []ews.Invitee {
 	return out
 }
 
-func location(rooms []meeting.Room) string {
+func placeOf(rooms []ews.Invitee) string {
 	names := make([]string, 0, len(rooms))
-	for _, i := range invitees(rooms) {
-		names = append(names, nameOf(i))
+	for _, r := range rooms {
+		names = append(names, nameOf(r))
 	}
 	return strings.Join(names, "; ")
 }

@@ -65,6 +65,7 @@ func (o *Office) Run(ctx context.Context) {
 func (o *Office) send(ctx context.Context, m store.Message) {
 	text, ok := o.text(m)
 	if !ok {
+		o.Log.WarnContext(ctx, "not as it should be", "subject", m.Subject, "code", m.Code, "room", m.Room)
 		return
 	}
 	project := m.Project
@@ -87,7 +88,7 @@ func (o *Office) send(ctx context.Context, m store.Message) {
 	o.Log.WarnContext(ctx, "nobody could be notified", "notice", m.ID, "subject", m.Subject, "code", m.Code)
 }
 
-// text chooses the words. Findings without words are for the status only.
+// text chooses the words. Findings without words are for the log only.
 func (o *Office) text(m store.Message) (eliona.Translation, bool) {
 	booked := eliona.BookedTime{Room: m.Room, Start: m.Start, End: m.End}
 	switch m.Code {
@@ -104,30 +105,38 @@ func (o *Office) text(m store.Message) (eliona.Translation, bool) {
 	case plan.CodeNoAnswer, engine.CodeClash:
 		return eliona.Translation{}, false
 	}
-	return eliona.ConfigurationProblemMessage(o.Config, problemOf(m)), true
+	problem, ok := problemOf(m)
+	if !ok {
+		return eliona.Translation{}, false
+	}
+	return eliona.ConfigurationProblemMessage(o.Config, problem), true
 }
 
-// problemOf names the trouble of a configuration by where it was met.
-func problemOf(m store.Message) eliona.Problem {
+// problemOf names the trouble of a configuration by where it was met; other
+// findings concern no configuration as a whole.
+func problemOf(m store.Message) (eliona.Problem, bool) {
 	switch m.Subject {
 	case "booking":
 		if m.Code == "booking_app_too_old" {
-			return eliona.ProblemBookingTooOld
+			return eliona.ProblemBookingTooOld, true
 		}
-		return eliona.ProblemBookingUnreachable
+		return eliona.ProblemBookingUnreachable, true
 	case "exchange":
 		if p, ok := exchangeProblems[m.Code]; ok {
-			return p
+			return p, true
 		}
-		return eliona.ProblemExchangeUnreachable
+		return eliona.ProblemExchangeUnreachable, true
+	case "eliona":
+		return eliona.ProblemOther, true
 	}
-	return eliona.ProblemOther
+	return 0, false
 }
 
 var exchangeProblems = map[string]eliona.Problem{
 	"ClientCredentials":            eliona.ProblemCredentials,
 	"HTTP401":                      eliona.ProblemCredentials,
 	"ErrorPasswordExpired":         eliona.ProblemCredentials,
+	"ErrorPasswordChangeRequired":  eliona.ProblemCredentials,
 	"ErrorAccountDisabled":         eliona.ProblemCredentials,
 	"HTTP403":                      eliona.ProblemPermission,
 	"ErrorAccessDenied":            eliona.ProblemPermission,
