@@ -21,6 +21,75 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for ConfigurationStatusState.
+const (
+	Broken   ConfigurationStatusState = "broken"
+	Disabled ConfigurationStatusState = "disabled"
+	Running  ConfigurationStatusState = "running"
+	Starting ConfigurationStatusState = "starting"
+)
+
+// Valid indicates whether the value is a known member of the ConfigurationStatusState enum.
+func (e ConfigurationStatusState) Valid() bool {
+	switch e {
+	case Broken:
+		return true
+	case Disabled:
+		return true
+	case Running:
+		return true
+	case Starting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ElionaEntryState.
+const (
+	Booked  ElionaEntryState = "booked"
+	Refused ElionaEntryState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ElionaEntryState enum.
+func (e ElionaEntryState) Valid() bool {
+	switch e {
+	case Booked:
+		return true
+	case Refused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExchangeEntryState.
+const (
+	Accepted  ExchangeEntryState = "accepted"
+	Declined  ExchangeEntryState = "declined"
+	Invited   ExchangeEntryState = "invited"
+	Pending   ExchangeEntryState = "pending"
+	Tentative ExchangeEntryState = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the ExchangeEntryState enum.
+func (e ExchangeEntryState) Valid() bool {
+	switch e {
+	case Accepted:
+		return true
+	case Declined:
+		return true
+	case Invited:
+		return true
+	case Pending:
+		return true
+	case Tentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FilterRuleParameter.
 const (
 	Email FilterRuleParameter = "email"
@@ -33,6 +102,60 @@ func (e FilterRuleParameter) Valid() bool {
 	case Email:
 		return true
 	case Name:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FindingKind.
+const (
+	Clash   FindingKind = "clash"
+	Failing FindingKind = "failing"
+	Guard   FindingKind = "guard"
+	Parked  FindingKind = "parked"
+	Refusal FindingKind = "refusal"
+	Room    FindingKind = "room"
+	Silent  FindingKind = "silent"
+)
+
+// Valid indicates whether the value is a known member of the FindingKind enum.
+func (e FindingKind) Valid() bool {
+	switch e {
+	case Clash:
+		return true
+	case Failing:
+		return true
+	case Guard:
+		return true
+	case Parked:
+		return true
+	case Refusal:
+		return true
+	case Room:
+		return true
+	case Silent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RoomStatusState.
+const (
+	Active    RoomStatusState = "active"
+	Elsewhere RoomStatusState = "elsewhere"
+	Retired   RoomStatusState = "retired"
+)
+
+// Valid indicates whether the value is a known member of the RoomStatusState enum.
+func (e RoomStatusState) Valid() bool {
+	switch e {
+	case Active:
+		return true
+	case Elsewhere:
+		return true
+	case Retired:
 		return true
 	default:
 		return false
@@ -191,6 +314,12 @@ type Configuration struct {
 	// Example:
 	StatusText *string `json:"statusText,omitempty"`
 
+	// Streaming Whether Exchange tells of changes in the rooms' calendars at once, over connections that stay open. Where it
+	// cannot, and in any case every `refreshInterval` seconds, the calendars are polled.
+	//
+	// Example: true
+	Streaming *bool `json:"streaming,omitempty"`
+
 	// TenantId Directory (tenant) ID of the Exchange Online organization, or one of its domain names. Only for OAuth.
 	//
 	// Example: 01234567-89ab-cdef-0123-456789abcdef
@@ -208,6 +337,122 @@ type Configuration struct {
 	Username *string `json:"username,omitempty"`
 }
 
+// ConfigurationStatus How the synchronization of one configuration is going.
+type ConfigurationStatus struct {
+	Counts Counts `json:"counts"`
+
+	// FromBookings How current the app's view of the bookings in Eliona is.
+	FromBookings FromBookings `json:"fromBookings"`
+
+	// FromExchange How current the app's view of Exchange is.
+	FromExchange FromExchange `json:"fromExchange"`
+	Owner        *Owner       `json:"owner"`
+
+	// State `running`: the app works with it. `broken`: something only an administrator can mend keeps it from working, in
+	// full or in part; see `statusCode`. `starting`: it is enabled and no process works with it yet. `disabled`: it
+	// is switched off.
+	//
+	// Example: running
+	State ConfigurationStatusState `json:"state"`
+
+	// StatusCode Code of the reason why it is broken; empty when it is not.
+	//
+	// Example:
+	StatusCode string `json:"statusCode"`
+
+	// StatusFix What most likely helps; empty when it is not broken.
+	//
+	// Example:
+	StatusFix string `json:"statusFix"`
+
+	// StatusSince Since when this reason lasts; `null` when it is not broken.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	StatusSince *time.Time `json:"statusSince"`
+
+	// StatusText The reason in words; empty when it is not broken.
+	//
+	// Example:
+	StatusText string `json:"statusText"`
+
+	// Work What waits to be carried to the other side. After a configuration was added this is the progress of its first import.
+	Work Work `json:"work"`
+}
+
+// ConfigurationStatusState `running`: the app works with it. `broken`: something only an administrator can mend keeps it from working, in
+// full or in part; see `statusCode`. `starting`: it is enabled and no process works with it yet. `disabled`: it
+// is switched off.
+//
+// Example: running
+type ConfigurationStatusState string
+
+// Counts defines model for Counts.
+type Counts struct {
+	// Findings Length of the list of findings.
+	//
+	// Example: 0
+	Findings int `json:"findings"`
+
+	// Meetings Meetings known, past ones included; a series counts once.
+	//
+	// Example: 240
+	Meetings int `json:"meetings"`
+
+	// Rooms Rooms this configuration works on.
+	//
+	// Example: 5
+	Rooms int `json:"rooms"`
+
+	// RoomsElsewhere Rooms whose assets another configuration has, which works on them instead.
+	//
+	// Example: 0
+	RoomsElsewhere int `json:"roomsElsewhere"`
+
+	// RoomsFailing Rooms that could not be read the last time.
+	//
+	// Example: 0
+	RoomsFailing int `json:"roomsFailing"`
+
+	// RoomsGuarded Rooms from which so many entries vanished at once that the app looks again before it believes that.
+	//
+	// Example: 0
+	RoomsGuarded int `json:"roomsGuarded"`
+
+	// RoomsRetired Rooms that are no longer in the room list.
+	//
+	// Example: 0
+	RoomsRetired int `json:"roomsRetired"`
+
+	// RoomsUnread Rooms whose calendar has not been read yet.
+	//
+	// Example: 0
+	RoomsUnread int `json:"roomsUnread"`
+}
+
+// ElionaEntry What the Booking app says; `null` if it has no booking for this room.
+type ElionaEntry struct {
+	// BookingId Number of the booking.
+	//
+	// Example: 4711
+	BookingId int32 `json:"bookingId"`
+
+	// End Example: 2026-11-22T10:00:00Z
+	End time.Time `json:"end"`
+
+	// Start Example: 2026-11-22T09:00:00Z
+	Start time.Time `json:"start"`
+
+	// State `refused`: Exchange does not take it, and it is about to be cancelled.
+	//
+	// Example: booked
+	State ElionaEntryState `json:"state"`
+}
+
+// ElionaEntryState `refused`: Exchange does not take it, and it is about to be cancelled.
+//
+// Example: booked
+type ElionaEntryState string
+
 // Error defines model for Error.
 type Error struct {
 	// Error What is wrong
@@ -216,6 +461,29 @@ type Error struct {
 	// Fields The fields concerned, all at once
 	Fields *[]FieldError `json:"fields,omitempty"`
 }
+
+// ExchangeEntry What Exchange says; `null` if it has nothing for this room.
+type ExchangeEntry struct {
+	// End Example: 2026-11-22T10:00:00Z
+	End time.Time `json:"end"`
+
+	// Start Example: 2026-11-22T09:00:00Z
+	Start time.Time `json:"start"`
+
+	// State `accepted`: it stands in the room's calendar as booked. `pending`: it stands there and is not decided, for
+	// example because a delegate has to approve. `tentative`, `declined`: what the room answered the organizer.
+	// `invited`: the room has not answered yet.
+	//
+	// Example: accepted
+	State ExchangeEntryState `json:"state"`
+}
+
+// ExchangeEntryState `accepted`: it stands in the room's calendar as booked. `pending`: it stands there and is not decided, for
+// example because a delegate has to approve. `tentative`, `declined`: what the room answered the organizer.
+// `invited`: the room has not answered yet.
+//
+// Example: accepted
+type ExchangeEntryState string
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -244,6 +512,294 @@ type FilterRule struct {
 // Example: name
 type FilterRuleParameter string
 
+// Finding Something that needs the attention of a person.
+type Finding struct {
+	// BookingId Number of the booking, if there is one.
+	//
+	// Example: 4711
+	BookingId *int32 `json:"bookingId"`
+
+	// Code Code of the cause; the operations guide lists them.
+	//
+	// Example: booking_clash
+	Code string `json:"code"`
+
+	// End Example: 2026-11-22T10:00:00Z
+	End *time.Time `json:"end"`
+
+	// Fix What most likely helps.
+	//
+	// Example: Cancel or move one of the two.
+	Fix string `json:"fix"`
+
+	// Id Names the finding, for `POST .../retry`.
+	//
+	// Example: meeting-17
+	Id string `json:"id"`
+
+	// Kind `parked`: a meeting that one side refused; it is tried again from time to time and when it changes.
+	// `failing`: a meeting that failed several times and is tried again. `clash`: a meeting of Outlook that the
+	// Booking app does not take, mostly because the time is booked already. `refusal`: a booking, still to come, that
+	// Exchange did not take and whose booker was told. `silent`: a room that does not answer an invitation.
+	// `room`: a room that cannot be read. `guard`: a room from which suspiciously many entries vanished.
+	//
+	// Example: clash
+	Kind FindingKind `json:"kind"`
+
+	// Retryable Whether trying again can help.
+	//
+	// Example: true
+	Retryable bool `json:"retryable"`
+
+	// Room E-mail address of the room, empty if none in particular is concerned.
+	//
+	// Example: room-1@example.com
+	Room string `json:"room"`
+
+	// RoomName Name of the room.
+	//
+	// Example: Room 1
+	RoomName string `json:"roomName"`
+
+	// Since Since when, as far as that is known.
+	//
+	// Example: 2026-11-22T08:00:00Z
+	Since *time.Time `json:"since"`
+
+	// Start When the meeting or booking starts; of a series, the next date.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	Start *time.Time `json:"start"`
+
+	// Text The cause in words.
+	//
+	// Example: The Booking app refuses the booking because the asset is booked at that time already.
+	Text string `json:"text"`
+}
+
+// FindingKind `parked`: a meeting that one side refused; it is tried again from time to time and when it changes.
+// `failing`: a meeting that failed several times and is tried again. `clash`: a meeting of Outlook that the
+// Booking app does not take, mostly because the time is booked already. `refusal`: a booking, still to come, that
+// Exchange did not take and whose booker was told. `silent`: a room that does not answer an invitation.
+// `room`: a room that cannot be read. `guard`: a room from which suspiciously many entries vanished.
+//
+// Example: clash
+type FindingKind string
+
+// FromBookings How current the app's view of the bookings in Eliona is.
+type FromBookings struct {
+	// Connected Whether the connection stands on which the Booking app tells of changes.
+	//
+	// Example: true
+	Connected bool `json:"connected"`
+
+	// ConnectedSince Since when it stands.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	ConnectedSince *time.Time `json:"connectedSince"`
+
+	// LastComparison When all bookings were last compared with success. That happens after each connect and every hour.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	LastComparison *time.Time `json:"lastComparison"`
+
+	// LastMessage When the Booking app last told of a change. Without changes it is silent.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	LastMessage *time.Time `json:"lastMessage"`
+}
+
+// FromExchange How current the app's view of Exchange is.
+type FromExchange struct {
+	// LagSeconds How many seconds ago the room was asked for changes for which that is longest ago. Usually below
+	// `refreshInterval`; `null` while there are no rooms.
+	//
+	// Example: 12
+	LagSeconds *int64 `json:"lagSeconds"`
+
+	// LastPoll When a room was last asked for changes with success.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	LastPoll *time.Time `json:"lastPoll"`
+
+	// LastRead When the calendar of a room was last read as a whole.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	LastRead *time.Time `json:"lastRead"`
+
+	// NotBefore Until when Exchange asked the app to send no further requests; `null` when it did not.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	NotBefore *time.Time `json:"notBefore"`
+}
+
+// Health defines model for Health.
+type Health struct {
+	// Checks What was looked at.
+	Checks []HealthCheck `json:"checks"`
+
+	// Ok Whether all is well.
+	//
+	// Example: true
+	Ok bool `json:"ok"`
+}
+
+// HealthCheck defines model for HealthCheck.
+type HealthCheck struct {
+	// Name Example: database
+	Name string `json:"name"`
+
+	// Ok Example: true
+	Ok bool `json:"ok"`
+
+	// Text What is wrong; empty if nothing is.
+	//
+	// Example:
+	Text string `json:"text"`
+}
+
+// Owner The process that works with the configuration; `null` if there is none.
+type Owner struct {
+	// Here Whether it is the process that gave this answer.
+	//
+	// Example: true
+	Here bool `json:"here"`
+
+	// Host Its host name; that of the container, if it runs in one.
+	//
+	// Example: ews-7d9f
+	Host string `json:"host"`
+
+	// Pid Its process number on that host.
+	//
+	// Example: 1
+	Pid int `json:"pid"`
+
+	// Since Since when it works with the configuration.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	Since time.Time `json:"since"`
+}
+
+// RoomAsset defines model for RoomAsset.
+type RoomAsset struct {
+	// AssetId Number of the asset; `null` before it was made.
+	//
+	// Example: 17
+	AssetId *int32 `json:"assetId"`
+
+	// Bookable Whether the app has made it bookable.
+	//
+	// Example: true
+	Bookable bool `json:"bookable"`
+
+	// ProjectId The project the asset belongs to.
+	//
+	// Example: 10
+	ProjectId string `json:"projectId"`
+}
+
+// RoomEntry One date of a meeting as both sides show it. In step are those that have the same times on both.
+type RoomEntry struct {
+	Eliona   *ElionaEntry   `json:"eliona"`
+	Exchange *ExchangeEntry `json:"exchange"`
+
+	// Organizer Who organizes it; empty if that is unknown or private.
+	//
+	// Example: alice@example.com
+	Organizer string `json:"organizer"`
+
+	// Private Whether it is marked as private in Outlook.
+	//
+	// Example: false
+	Private bool `json:"private"`
+}
+
+// RoomFailure Why the room could not be read; `null` if it could.
+type RoomFailure struct {
+	// Code Example: ErrorNonExistentMailbox
+	Code string `json:"code"`
+
+	// Fix What most likely helps.
+	//
+	// Example: Correct the address, or remove the room from the room list.
+	Fix string `json:"fix"`
+
+	// Text The cause in words.
+	//
+	// Example: The address has no mailbox in this Exchange organization.
+	Text string `json:"text"`
+
+	// Times How often in a row.
+	//
+	// Example: 3
+	Times int `json:"times"`
+}
+
+// RoomGuard Set while the app doubts what it read; `null` otherwise.
+type RoomGuard struct {
+	// Entries How many entries vanished at once.
+	//
+	// Example: 12
+	Entries int `json:"entries"`
+
+	// Since Example: 2026-11-22T09:00:00Z
+	Since time.Time `json:"since"`
+}
+
+// RoomStatus defines model for RoomStatus.
+type RoomStatus struct {
+	// Address E-mail address of the room.
+	//
+	// Example: room-1@example.com
+	Address string `json:"address"`
+
+	// Assets The assets in Eliona that stand for the room.
+	Assets  []RoomAsset  `json:"assets"`
+	Failure *RoomFailure `json:"failure"`
+	Guard   *RoomGuard   `json:"guard"`
+
+	// LastPoll When it was last asked for changes with success.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	LastPoll *time.Time `json:"lastPoll"`
+
+	// LastRead When its calendar was last read as a whole.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	LastRead *time.Time `json:"lastRead"`
+
+	// Name Name of the room in Exchange.
+	//
+	// Example: Room 1
+	Name string `json:"name"`
+
+	// NextPoll When it is asked for changes next; `null` unless the state is `active`.
+	//
+	// Example: 2026-11-22T09:01:00Z
+	NextPoll *time.Time `json:"nextPoll"`
+
+	// OwnedBy The `id` of the configuration that works on it instead; `null` unless the state is `elsewhere`.
+	//
+	// Example: 2
+	OwnedBy *int64 `json:"ownedBy"`
+
+	// State `active`: this configuration works on it. `retired`: it is no longer in the room list, and neither side of it
+	// is touched. `elsewhere`: another configuration has its assets and works on it.
+	//
+	// Example: active
+	State RoomStatusState `json:"state"`
+
+	// Today What either side has for the present day, in the time zone of the app (`TZ`, UTC by default), by time.
+	Today []RoomEntry `json:"today"`
+}
+
+// RoomStatusState `active`: this configuration works on it. `retired`: it is no longer in the room list, and neither side of it
+// is touched. `elsewhere`: another configuration has its assets and works on it.
+//
+// Example: active
+type RoomStatusState string
+
 // Version defines model for Version.
 type Version struct {
 	// Commit Commit the app was built from
@@ -257,8 +813,52 @@ type Version struct {
 	Timestamp string `json:"timestamp"`
 }
 
+// Work What waits to be carried to the other side. After a configuration was added this is the progress of its first import.
+type Work struct {
+	// Changes Those that changed in Outlook.
+	//
+	// Example: 0
+	Changes int `json:"changes"`
+
+	// Failing Those among them that failed at least once and are tried again.
+	//
+	// Example: 0
+	Failing int `json:"failing"`
+
+	// Import Those read as part of a first import or of a large change. They come last, the soonest first.
+	//
+	// Example: 0
+	Import int `json:"import"`
+
+	// LagSeconds How long that is in seconds; 0 when none waits.
+	//
+	// Example: 0
+	LagSeconds int64 `json:"lagSeconds"`
+
+	// Oldest Since when the one waits that waits longest; `null` when none does.
+	//
+	// Example: 2026-11-22T09:00:00Z
+	Oldest *time.Time `json:"oldest"`
+
+	// People Those somebody waits for, mostly bookings made in Eliona. They come first.
+	//
+	// Example: 0
+	People int `json:"people"`
+
+	// Waiting Meetings that wait, all together.
+	//
+	// Example: 0
+	Waiting int `json:"waiting"`
+}
+
+// Address defines model for address.
+type Address = string
+
 // ConfigId Example: 1
 type ConfigId = int64
+
+// FindingId defines model for finding-id.
+type FindingId = string
 
 // Conflict defines model for Conflict.
 type Conflict = Error
@@ -301,6 +901,36 @@ type ServerInterface interface {
 	// PutConfigurationById Change a configuration
 	// (PUT /configs/{config-id})
 	PutConfigurationById(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// GetFindings List what is not as it should be
+	// (GET /configs/{config-id}/findings)
+	GetFindings(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// PostRetry Try again now
+	// (POST /configs/{config-id}/findings/{finding-id}/retry)
+	PostRetry(w http.ResponseWriter, r *http.Request, configId ConfigId, findingId FindingId)
+	// PostResync Compare everything anew
+	// (POST /configs/{config-id}/resync)
+	PostResync(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// GetRooms List the rooms
+	// (GET /configs/{config-id}/rooms)
+	GetRooms(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// GetRoomByAddress Show a room
+	// (GET /configs/{config-id}/rooms/{address})
+	GetRoomByAddress(w http.ResponseWriter, r *http.Request, configId ConfigId, address Address)
+	// PostRoomResync Read a room anew
+	// (POST /configs/{config-id}/rooms/{address}/resync)
+	PostRoomResync(w http.ResponseWriter, r *http.Request, configId ConfigId, address Address)
+	// GetStatus How a configuration is doing
+	// (GET /configs/{config-id}/status)
+	GetStatus(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// GetLive Whether the process lives
+	// (GET /health/live)
+	GetLive(w http.ResponseWriter, r *http.Request)
+	// GetReady Whether the app is ready
+	// (GET /health/ready)
+	GetReady(w http.ResponseWriter, r *http.Request)
+	// GetMetrics Metrics for Prometheus
+	// (GET /metrics)
+	GetMetrics(w http.ResponseWriter, r *http.Request)
 	// GetVersion Version of the app
 	// (GET /version)
 	GetVersion(w http.ResponseWriter, r *http.Request)
@@ -415,6 +1045,257 @@ func (siw *ServerInterfaceWrapper) PutConfigurationById(w http.ResponseWriter, r
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutConfigurationById(w, r, configId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetFindings operation middleware
+func (siw *ServerInterfaceWrapper) GetFindings(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFindings(w, r, configId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostRetry operation middleware
+func (siw *ServerInterfaceWrapper) PostRetry(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "finding-id" -------------
+	var findingId FindingId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "finding-id", mux.Vars(r)["finding-id"], &findingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "finding-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostRetry(w, r, configId, findingId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostResync operation middleware
+func (siw *ServerInterfaceWrapper) PostResync(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostResync(w, r, configId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetRooms operation middleware
+func (siw *ServerInterfaceWrapper) GetRooms(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRooms(w, r, configId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetRoomByAddress operation middleware
+func (siw *ServerInterfaceWrapper) GetRoomByAddress(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address Address
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", mux.Vars(r)["address"], &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "address", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRoomByAddress(w, r, configId, address)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostRoomResync operation middleware
+func (siw *ServerInterfaceWrapper) PostRoomResync(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address Address
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", mux.Vars(r)["address"], &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "address", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostRoomResync(w, r, configId, address)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetStatus operation middleware
+func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStatus(w, r, configId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetLive operation middleware
+func (siw *ServerInterfaceWrapper) GetLive(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetLive(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetReady operation middleware
+func (siw *ServerInterfaceWrapper) GetReady(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetReady(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMetrics operation middleware
+func (siw *ServerInterfaceWrapper) GetMetrics(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMetrics(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -575,11 +1456,34 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/configs/{config-id}", wrapper.PutConfigurationById).Methods(http.MethodPut)
 
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/status", wrapper.GetStatus).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/rooms", wrapper.GetRooms).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/rooms/{address}", wrapper.GetRoomByAddress).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/rooms/{address}/resync", wrapper.PostRoomResync).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/resync", wrapper.PostResync).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/findings", wrapper.GetFindings).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/findings/{finding-id}/retry", wrapper.PostRetry).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/health/live", wrapper.GetLive).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/health/ready", wrapper.GetReady).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/metrics", wrapper.GetMetrics).Methods(http.MethodGet)
+
 	r.HandleFunc(options.BaseURL+"/version", wrapper.GetVersion).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/version/openapi.json", wrapper.GetOpenAPI).Methods(http.MethodGet)
 
 	return r
+}
+
+type AcceptedResponse struct {
 }
 
 type ConflictJSONResponse Error
@@ -936,6 +1840,538 @@ func (response PutConfigurationById500JSONResponse) VisitPutConfigurationByIdRes
 	return err
 }
 
+type GetFindingsRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+}
+
+type GetFindingsResponseObject interface {
+	VisitGetFindingsResponse(w http.ResponseWriter) error
+}
+
+type GetFindings200JSONResponse []Finding
+
+func (response GetFindings200JSONResponse) VisitGetFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindings400JSONResponse struct{ MalformedJSONResponse }
+
+func (response GetFindings400JSONResponse) VisitGetFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindings404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetFindings404JSONResponse) VisitGetFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindings500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetFindings500JSONResponse) VisitGetFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostRetryRequestObject struct {
+	ConfigId  ConfigId  `json:"config-id"`
+	FindingId FindingId `json:"finding-id"`
+}
+
+type PostRetryResponseObject interface {
+	VisitPostRetryResponse(w http.ResponseWriter) error
+}
+
+type PostRetry202Response = AcceptedResponse
+
+func (response PostRetry202Response) VisitPostRetryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type PostRetry400JSONResponse struct{ MalformedJSONResponse }
+
+func (response PostRetry400JSONResponse) VisitPostRetryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostRetry404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PostRetry404JSONResponse) VisitPostRetryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostRetry409JSONResponse Error
+
+func (response PostRetry409JSONResponse) VisitPostRetryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostRetry500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PostRetry500JSONResponse) VisitPostRetryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostResyncRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+}
+
+type PostResyncResponseObject interface {
+	VisitPostResyncResponse(w http.ResponseWriter) error
+}
+
+type PostResync202Response = AcceptedResponse
+
+func (response PostResync202Response) VisitPostResyncResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type PostResync400JSONResponse struct{ MalformedJSONResponse }
+
+func (response PostResync400JSONResponse) VisitPostResyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostResync404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PostResync404JSONResponse) VisitPostResyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostResync500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PostResync500JSONResponse) VisitPostResyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRoomsRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+}
+
+type GetRoomsResponseObject interface {
+	VisitGetRoomsResponse(w http.ResponseWriter) error
+}
+
+type GetRooms200JSONResponse []RoomStatus
+
+func (response GetRooms200JSONResponse) VisitGetRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRooms400JSONResponse struct{ MalformedJSONResponse }
+
+func (response GetRooms400JSONResponse) VisitGetRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRooms404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetRooms404JSONResponse) VisitGetRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRooms500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetRooms500JSONResponse) VisitGetRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRoomByAddressRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+	Address  Address  `json:"address"`
+}
+
+type GetRoomByAddressResponseObject interface {
+	VisitGetRoomByAddressResponse(w http.ResponseWriter) error
+}
+
+type GetRoomByAddress200JSONResponse RoomStatus
+
+func (response GetRoomByAddress200JSONResponse) VisitGetRoomByAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRoomByAddress400JSONResponse struct{ MalformedJSONResponse }
+
+func (response GetRoomByAddress400JSONResponse) VisitGetRoomByAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRoomByAddress404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetRoomByAddress404JSONResponse) VisitGetRoomByAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRoomByAddress500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetRoomByAddress500JSONResponse) VisitGetRoomByAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostRoomResyncRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+	Address  Address  `json:"address"`
+}
+
+type PostRoomResyncResponseObject interface {
+	VisitPostRoomResyncResponse(w http.ResponseWriter) error
+}
+
+type PostRoomResync202Response = AcceptedResponse
+
+func (response PostRoomResync202Response) VisitPostRoomResyncResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type PostRoomResync400JSONResponse struct{ MalformedJSONResponse }
+
+func (response PostRoomResync400JSONResponse) VisitPostRoomResyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostRoomResync404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PostRoomResync404JSONResponse) VisitPostRoomResyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostRoomResync500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PostRoomResync500JSONResponse) VisitPostRoomResyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatusRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+}
+
+type GetStatusResponseObject interface {
+	VisitGetStatusResponse(w http.ResponseWriter) error
+}
+
+type GetStatus200JSONResponse ConfigurationStatus
+
+func (response GetStatus200JSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatus400JSONResponse struct{ MalformedJSONResponse }
+
+func (response GetStatus400JSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatus404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetStatus404JSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatus500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetStatus500JSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveRequestObject struct {
+}
+
+type GetLiveResponseObject interface {
+	VisitGetLiveResponse(w http.ResponseWriter) error
+}
+
+type GetLive200JSONResponse Health
+
+func (response GetLive200JSONResponse) VisitGetLiveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReadyRequestObject struct {
+}
+
+type GetReadyResponseObject interface {
+	VisitGetReadyResponse(w http.ResponseWriter) error
+}
+
+type GetReady200JSONResponse Health
+
+func (response GetReady200JSONResponse) VisitGetReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReady503JSONResponse Health
+
+func (response GetReady503JSONResponse) VisitGetReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMetricsRequestObject struct {
+}
+
+type GetMetricsResponseObject interface {
+	VisitGetMetricsResponse(w http.ResponseWriter) error
+}
+
+type GetMetrics200TextResponse string
+
+func (response GetMetrics200TextResponse) VisitGetMetricsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetMetrics500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetMetrics500JSONResponse) VisitGetMetricsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionRequestObject struct {
 }
 
@@ -1009,6 +2445,36 @@ type StrictServerInterface interface {
 	// PutConfigurationById Change a configuration
 	// (PUT /configs/{config-id})
 	PutConfigurationById(ctx context.Context, request PutConfigurationByIdRequestObject) (PutConfigurationByIdResponseObject, error)
+	// GetFindings List what is not as it should be
+	// (GET /configs/{config-id}/findings)
+	GetFindings(ctx context.Context, request GetFindingsRequestObject) (GetFindingsResponseObject, error)
+	// PostRetry Try again now
+	// (POST /configs/{config-id}/findings/{finding-id}/retry)
+	PostRetry(ctx context.Context, request PostRetryRequestObject) (PostRetryResponseObject, error)
+	// PostResync Compare everything anew
+	// (POST /configs/{config-id}/resync)
+	PostResync(ctx context.Context, request PostResyncRequestObject) (PostResyncResponseObject, error)
+	// GetRooms List the rooms
+	// (GET /configs/{config-id}/rooms)
+	GetRooms(ctx context.Context, request GetRoomsRequestObject) (GetRoomsResponseObject, error)
+	// GetRoomByAddress Show a room
+	// (GET /configs/{config-id}/rooms/{address})
+	GetRoomByAddress(ctx context.Context, request GetRoomByAddressRequestObject) (GetRoomByAddressResponseObject, error)
+	// PostRoomResync Read a room anew
+	// (POST /configs/{config-id}/rooms/{address}/resync)
+	PostRoomResync(ctx context.Context, request PostRoomResyncRequestObject) (PostRoomResyncResponseObject, error)
+	// GetStatus How a configuration is doing
+	// (GET /configs/{config-id}/status)
+	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
+	// GetLive Whether the process lives
+	// (GET /health/live)
+	GetLive(ctx context.Context, request GetLiveRequestObject) (GetLiveResponseObject, error)
+	// GetReady Whether the app is ready
+	// (GET /health/ready)
+	GetReady(ctx context.Context, request GetReadyRequestObject) (GetReadyResponseObject, error)
+	// GetMetrics Metrics for Prometheus
+	// (GET /metrics)
+	GetMetrics(ctx context.Context, request GetMetricsRequestObject) (GetMetricsResponseObject, error)
 	// GetVersion Version of the app
 	// (GET /version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
@@ -1196,6 +2662,263 @@ func (sh *strictHandler) PutConfigurationById(w http.ResponseWriter, r *http.Req
 	}
 }
 
+// GetFindings operation middleware
+func (sh *strictHandler) GetFindings(w http.ResponseWriter, r *http.Request, configId ConfigId) {
+	var request GetFindingsRequestObject
+
+	request.ConfigId = configId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFindings(ctx, request.(GetFindingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFindings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFindingsResponseObject); ok {
+		if err := validResponse.VisitGetFindingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostRetry operation middleware
+func (sh *strictHandler) PostRetry(w http.ResponseWriter, r *http.Request, configId ConfigId, findingId FindingId) {
+	var request PostRetryRequestObject
+
+	request.ConfigId = configId
+	request.FindingId = findingId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostRetry(ctx, request.(PostRetryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostRetry")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostRetryResponseObject); ok {
+		if err := validResponse.VisitPostRetryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostResync operation middleware
+func (sh *strictHandler) PostResync(w http.ResponseWriter, r *http.Request, configId ConfigId) {
+	var request PostResyncRequestObject
+
+	request.ConfigId = configId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostResync(ctx, request.(PostResyncRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostResync")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostResyncResponseObject); ok {
+		if err := validResponse.VisitPostResyncResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRooms operation middleware
+func (sh *strictHandler) GetRooms(w http.ResponseWriter, r *http.Request, configId ConfigId) {
+	var request GetRoomsRequestObject
+
+	request.ConfigId = configId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRooms(ctx, request.(GetRoomsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRooms")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRoomsResponseObject); ok {
+		if err := validResponse.VisitGetRoomsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRoomByAddress operation middleware
+func (sh *strictHandler) GetRoomByAddress(w http.ResponseWriter, r *http.Request, configId ConfigId, address Address) {
+	var request GetRoomByAddressRequestObject
+
+	request.ConfigId = configId
+	request.Address = address
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRoomByAddress(ctx, request.(GetRoomByAddressRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRoomByAddress")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRoomByAddressResponseObject); ok {
+		if err := validResponse.VisitGetRoomByAddressResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostRoomResync operation middleware
+func (sh *strictHandler) PostRoomResync(w http.ResponseWriter, r *http.Request, configId ConfigId, address Address) {
+	var request PostRoomResyncRequestObject
+
+	request.ConfigId = configId
+	request.Address = address
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostRoomResync(ctx, request.(PostRoomResyncRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostRoomResync")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostRoomResyncResponseObject); ok {
+		if err := validResponse.VisitPostRoomResyncResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStatus operation middleware
+func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request, configId ConfigId) {
+	var request GetStatusRequestObject
+
+	request.ConfigId = configId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStatus(ctx, request.(GetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStatus")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStatusResponseObject); ok {
+		if err := validResponse.VisitGetStatusResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetLive operation middleware
+func (sh *strictHandler) GetLive(w http.ResponseWriter, r *http.Request) {
+	var request GetLiveRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLive(ctx, request.(GetLiveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLive")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetLiveResponseObject); ok {
+		if err := validResponse.VisitGetLiveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetReady operation middleware
+func (sh *strictHandler) GetReady(w http.ResponseWriter, r *http.Request) {
+	var request GetReadyRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReady(ctx, request.(GetReadyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReady")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetReadyResponseObject); ok {
+		if err := validResponse.VisitGetReadyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMetrics operation middleware
+func (sh *strictHandler) GetMetrics(w http.ResponseWriter, r *http.Request) {
+	var request GetMetricsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMetrics(ctx, request.(GetMetricsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMetrics")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMetricsResponseObject); ok {
+		if err := validResponse.VisitGetMetricsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetVersion operation middleware
 func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 	var request GetVersionRequestObject
@@ -1249,89 +2972,164 @@ func (sh *strictHandler) GetOpenAPI(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"1Hxtc9s4kv9X6eJ/XyQpmpZsT3ZGfvE/T+KZ814Sp2LP5u4iXxEiWxLWJMADQMualL/7VQPgMyU7Gd/u",
-	"bV7JJAE2+vHXD8zXIJF5IQUKo4PZ16BgiuVoUNm/EimWfHXAU/ojRZ0oXhguRTALrtcIMU9jkEswawT3",
-	"aKmYvR8GeM/yIsNgNg0DTgsKZtZBGAiWYzBr7RwGCv+75ArTYGZUiWGgkzXmjF7Z3mQpVc5MMAu4MK9P",
-	"gjAw2wLdn7hCFTw8PLitUJufZcrRnuBNhyx3JIPC0E9WFBlP7J3Dv2l3279Ru9/JmokVXoqMC6Qrusxz",
-	"prbBLDj398DfDIM7lpX2oYWUt1yszorit0/vglmwNqaYHR76y7PjyWRyeDcNwiDJOApzkQazYDI9Oj75",
-	"4fWfD378iS0OkhSXB3TpgK7RJbpSr7jCRCFxQjGRyvwgyabHwhzo40QdG2K9YAtimuNmoeTfMDEXb3Uw",
-	"+xJMJ8ENsWmpUK8vhEF1x7Jg9npS8+6a5yhLE8ymR3RRyvwd1+a3jx+CWbDkSptomUmp/sVzKkpkHoSB",
-	"RnXHE/xNo3KPYsalYL2nDAr2LScmkVZSuEJ1h6orhf+QpQK5EVCLQ7unvkccXbbhRjfP69nhYc54FrWO",
-	"c3j++eqwem/EdH4fhEHBtN5IRQcsTrTeTBQp+P8lEZQalbfB838/e//x3fl87h50FtQY358ULoNZ8P8O",
-	"Gw9x6O7qw65Z2YVd93BmIEOmDUhBvoEIMCQdQ/4iUZiiMJxlOrTOw5MORBwwkdqLLE0Val05mJ+dwIAV",
-	"BTCFUHmNaOBBnCPQhRS6cQIZT8zT7d/+VEqqYBYMvBtsmAYn9xSYcSdgOYLhOZ6CQpYCN8BWjAt7GoUF",
-	"+ufcsuDJjD63RIww+HovVYstaJnjQqZbwExjh8xc5ihMBB+kWRNHWwtPwaitozwiIq16CpY5Mr6Lfdxv",
-	"AfbCqSUjk6tKrCTONdP2d4qG8Uw/E3do50SWWQpCGkglmDXXIOQmhKVU4EmFBSas1AjcaEiZYQumERIm",
-	"aNGC1Iwla0wjsAx3T2rgYuQcnmN3LHMB8zlUrSGk1Ei+ZMkxS8mPfHU/yc6dqwqDHLVmKzLtvNQGtGHK",
-	"wIabNVRO7BSMBI0ibdsglAJForaFwTS0NsqyTG4+ZoyLf72+/khryK6Ch7B5ad9/Dd6+INaaDaKAqbWC",
-	"H1+fTCbBw80fl+6lQJAKcqkQrJ/XPT6N6rYVz3uWEZDAPyAg76TBGlcqUVv9WrM79EpMpC4wJS3LxyVW",
-	"u/RCiA7nuNuMgX2SdIv1kNVz8O+6dYrhAYjs1inWqHA3Pz9I84ssxfezU1l7ErLvzEhriRqewsmfp9Pn",
-	"8Qn7X0Z27U51LeU7plb4TErCNWS0nQKzZmQO7/nPwfOKced7domufr2NkGdao/mFZ8YhrBSXrMxMMPty",
-	"03/pO56Tp9ysebIG0uM6QNMfkHFr+onMERhtqiM4c7e4BsNuUQBfkoMBVWZoF7M2VlgpWRaw5CaCz9ys",
-	"ZWnmgvmrdpV9JQEAu1nUTjW+fGklMMHM5RqEBVZ4H8yC/3qPaLhYWT/Wfg4J27UerCDTfE6g6U/Bw81N",
-	"GHCDuR7mQWeeNrl0Bzq1VDqW5GA9IR0maG2wT9hOBp/KzGIEn+IwpdiW/hZllrVBav/+INthacrpN8s+",
-	"KlmgMjYtWrJM4wCxJQmhLSOtGGpALdWKCf673TGs5Wyf01uRrJUU/HesQdu5hZLgEa8N61tYYCbFCoyM",
-	"5mIuLvcjQtKTCs/NIK6SpDisfrv0J7avjKuMIrYx/fKsNOuQYkPsgmIczkVcQV6/pMLobsmH63fvI/i8",
-	"RgELadZWsyrqQrchUWSjioPyNRu/Biwx/A6HSnGFhiBYhW+MhJgEFpPZZAQ1YCPVrW45no5DCh07JcRW",
-	"UjFIcpQbrrGj7k4HCG5eimzb04mFlBkyQVrRjeYd+x7XBHpeAxM1F8mfeDzhiY59GhVH8KYlO6I7d1Zm",
-	"ZS8gUVI7dCfQ0KnbaON0Lhz0soCK/BiKO66kIICqQYps2zmxJ3eHGbSPLPQGVZ1HtU5MaVZfWIkUqQbm",
-	"3FTOtta1EP9ZkmBhSJ9STCjPBwY+cYScpUhke41f4JLgiGWU1eBCKlPhRr9mLrRhW3IRkDFDRkNUgjY8",
-	"ywiqCqM7xyVa22WP4yMCC+ye52UezI5fTyZhkHPh/vxhJ1/qCkkYsK6f3+eJ2iGBVpZmLRU3W5sVtxha",
-	"J8iZXHER5ZwkLpdG2sKIzzp7CtbN7N5XS+BcGMWgflXFTU0Iz8hbFDqCN84vcWPNVzDn3iDJZJk6leng",
-	"+7mIuwQWTBmBakioiCN438PN9do4AjKyxst0BPUkHuyQjjbKxaR+peLrfq618mEXKm2yWakjJ1XLModv",
-	"uFVJWkSu3a+vygKDc4wWR3YRe1UuyNF3NaIyCffIQPx+TUVI7S+sRRGD/ULdmFcEZwIwL0gn8N5AjkxU",
-	"OaN9a/cYAwJydv8Oxcqsg9kRWc2jskjYG3LzS4J7qLvHGxyo/SidaluVpZL6Bomh0Wsu4OP5e4u0QycT",
-	"BRrvULHMKS8blLRgs5Ya56LZ0mNZA5qvhMv5GRTlIuMJ7Wk9z9YhJVVqgym9tgIENqejHSsp6K02mHfZ",
-	"+BSlbYqYe1l01kBneOHWvISLt+0qgMIV18ZDcp9gD1xDmnNiK2Wd+y3yiRXVJ56vKrn2bfKvlH3CC5IC",
-	"kXvx9qXP2ewq0HbZrkMODgAX1lAFaQLoNWmQLcXMgFHokArTakuK+hriV/5f7CGMVRnrFfqIIkPK77gB",
-	"WdqAdotYOPNj+pa0obowF+4Vp65OwDp2ZyQozKXdqcvvHbXoOnzVldHHeB4GG8UNNpDmoSnNtlTMLe1K",
-	"4/MaCSjVzN4LsiIglFYhLCOh8GWgUzIqmzHZOM5SYhfRZNAqpRgBYY8jkqqevN9KGhdfm/9nXMCVq4/q",
-	"CD55ZFxj113B7vFydezCRoVxjUU+C4QMl8bLnOCcixyitbUsTSblbSSXS57g8esfdu6/O5xCKTI6adwF",
-	"pzG9TqMZj65PfPFTzJoc8e9SvGXbrnOf/jjAh/QMcGEdJsKyNKVyYcrlwHX4ImbVkYvcbis/SiO4Wte1",
-	"SMtki4qZc3M1PtxwkcpNO6N2QbBShhexD/uf7YMX9gBxCNMfJ+T//TFedthnj7QbRv75uI0ip09BkWP9",
-	"wA9lvkA12g0MYcXvKL/aNpXScH9vb0dS06JBSMOX29+071Q+yS9QIuhEY1dzFxI9WNiQ/2zgvTsIV+3S",
-	"4i0WxgH6djOCzMZRY3P+EIyU3+UiJAGEq0QWOA6wx9U/qh4cwCzaqVYlVyfC1OHoEFCk1sUJiOst4kfQ",
-	"tc2s6fq233ejoOFQCpl5LlNUDu9QYpiMR7tvMPHWGR+17KYF11fRj/5ODXl814klNvdqEeiKArujMfhg",
-	"XL1rGI7n4rnicf2SHQF5LnZE5FYD8nmicLuNubdGePG2zlL69SAuvNts/FunWhgC0/Zkuq7/ARPbsB2T",
-	"O361U/8LppMgDKbToF2vG2jIY1W0QWv2SeWDqtlhNhJIhTUwU9vHzJkTbhqf3i2ZUvCgR9zjuq4uXHp7",
-	"gLO58DGgd8u3ozyj2dJYAERRm+d13y+j1MSEUGSlJmEkqDUXq2+oNtjuzbcGin4/ux1oj3YXYuwZnJqw",
-	"usJtZBMGqyqL7ZXYIgqmvoBC+rNkPMO0Ri+KHL3rxhIfVDf6HO099uvvOHS7X78X7p0fEErrN7obpWhF",
-	"fvJGesxg6CHyUNvKxmibuDHVOIJ3uDRzYZ0G2VGrhE76gymUxWmDXKpkxe1uOY33VkUz8nIuo3Qlq52G",
-	"uGdK4VH/3R9j+PokprUnCCK4ELadK2xT3icDzibLwh3flVhzdku2ViG4du2BsFjlfqoiuGusGNuvZkBk",
-	"LOR99+DjYy+DMxpmSv1GpmO147VUBhKZtmI305L85nYkjamLAC1Z2DgtKZhxAQVT5tSHDIdxsowWbTDL",
-	"Bun+DtzVp/yKi2SMdLrsXmIJ9YRnTBt9CjGJPn6EhqPJ0euD6fTg6Oh68tNsMplNJv/ZDmApM3hAnm1E",
-	"lfYTHwb3BzKnqFCYrS8l1we6xnszPuPmz0BxS6rU682GtMBISCWwBekIf0YWN0NSe53HW64wMVJt4YVb",
-	"0a6n9MbTel0cqx1WvezQg8zJNZKx6L9PTYWM9GIEoLXod9HMzgNt1tKqEGh2R/h1pF3iWM+XUIpbITeC",
-	"QLpr2ihvHz20PxdObnVE7h70p8lTBNWMUu0VFHky54rGcaeFPPHby/dnFx/mc9o0th0s+tV2JHEfoHZL",
-	"nr1hrkfF8NAem/rSd7v9avRNvV66gu9DGNRDQd2mGFaX+0mYi9kbJa01DthZzUmMWaG7R2JPUAnycGRi",
-	"zABdeHpvFbPUd9P7qK/HDXeGsUO3Nhmc3I93DFLjluztI2Ez3lBIzauCJ8V83R1OilsNmy+Tmy/Tm8g2",
-	"qeMxBtZjJHtZ797NTfCYRrjTNNuOc6NuV39jt9l2y2FJDohXYW5VZozOXlBkJ6bkzCRr1JQB2DhWcdEO",
-	"/UTwW1H4ecFMblBBwjRCypdLyvVdfYn32pYv/j9/GQ8bua1pgFHmGYfpgRnXA8fdyE0q51W5LjK2tYZv",
-	"LVUQgPxSzxpYx3HTtmA/rTAQq59K6NP1acgun1XorTDsHj6dH3VdRD3/8JjkG25Ubx+T/V9RaT9m0GVm",
-	"IvOcj4TTN/Z6U51lGhYlzwwslYVJDaXHyyM2XSRj3KDYrw3LixFHwRs7o43TpyCL/ZzwR2m/dsgKWsTF",
-	"Ug4p+jfEwqH2kZ5Wt1nORbvZ0SQ6bmYzpPt2PiG1YZ9Loe0wxatXv6KhHZyaY/rq1VxMI/iV3zXQl9Wj",
-	"HU0+ysRo06XfcHnRQxIvLXpg/Rg2FwCNU1OSXFer5XORF6i0dOWkGF5sd8xtv4zm4iiCj6Xp1D+NrJrz",
-	"g7RoLo4juLJ1kR4uNhLij5dX13DorlMmdF1vyooCmaLI26RRTixht5C7lFkmN9FcnETwyU/2Llhy6/3J",
-	"r+etF8wgdhMhMRjMMp89jXQjuAkhbpBnbLE9b4bxrGjP+geyyQoul5Tk+dB3Wu8uEOviskKvDMQa21Xs",
-	"bqUtLaB5inZSmKcYArJk7ZIe679sucvpjc2j/SUHlpzm2SioX72yGeFfri4/gLMIPYPYBtAYNNtqh5ar",
-	"8BNC7IJ57BCnfa8fd6zDewTxyWQS121ex8W5+KahRXghpCWLJFohwyoAM1c+29gHGQhXvXaDSvplCPHJ",
-	"0ZEbe5kL5uJNb8YUXjBRB4CmICEwbPaztb0lKFJVSwUXeyafXjazelzXDT8fyPxUmWvlK75a22qf4cah",
-	"v8qOWFEEYXBXueZgGk2iiS0uFyhYwcm5RpPo2H6rYNbWX1f6S79XY13OT2hKJRwNXUVy0VBmKdo5N6XN",
-	"aVOgtMbqs8F69FIgKWWiyOZIb3Kmb131gEKI8xZpMCNCOtNsOugN9R9NJk8Yz2xGLJ8EEXvfNQxQ4sPI",
-	"rFSPJbTqB0fb2JvqMxx2Z+vtQGb9Ycs7Yt2gkUI8MGxlvyLpUnrzEAaF1COyuyIt0qSSuOk5FLLrChxJ",
-	"ZfsZtXeq2nOu82rbcr5V6ryoH13yYyVOVediZKyWHEfM09j6jF8cjLcdRlma0M09CGMzIFseCGGFxnVe",
-	"6tEOuz6sfWvoUiM3EthUUuKeS2UinYu4Va+ImznEymvOnG/aytLV1h2AsqOqfCXoTBGcia2bv/NOql17",
-	"7DkcslqFS/IOIWjpHmWQc60LzDJy0JQK1N5rJaEkl8KTMQsgeb7pfVXXfN+23a1grU/ghgrds6HpN9nQ",
-	"H/okaPyLFac6RNnJU4ymmd+nFdPjx1fUs9y04OjoKXbpvuB4Djs+SwfAZI8NP4S1Lz78Wn8h+eCMmoLG",
-	"SDVUpLoC/b7+53jrizse7bjuwgrryW2PO6uIRzbhbnjgE8FZHxfNRdPdbiNXbdgWmB/1ZQqHmuyI75z2",
-	"5+1FOvToJ+PZ/1BrXMvre9XGvWf/ivrDhudQg0+uQ/d0TQj3B2L3UV1vmOXbY+q4ECb/QJfwzyLQq7Xc",
-	"fJM4299Vfxl/c/PIYfN19MNNGBTlqCoUGUtsZO9pwnX9meFoymBHKSs0zFM35GRj1ukQI1T6lKJPDfop",
-	"FUV1WyGhTCgGZRUUU8LKBJTrryQJalCgt6kT0w7HRvAUQLAk2GnXucDN1Vx4aOALaWQOeJ+g5c1s9DuB",
-	"Zui/7qt3B+oqnOr6Ww1Bjoq5kNWctibR14369gRed0TVuSjvnO07RkJ8ucMgnznKT/7RUd7rwd/JvE8m",
-	"Pz2+oP4o+J8CSPi5nG/DEndNhW40nFzbIoWP+yXPnDMohfCjAYPoUZX8/hcVrHrFru/dHHW+vtflkV/a",
-	"Grdt8afat8OZQ58VRxWNe6Ou7Ty1blUvsl84L1mC5LX+cnX5YZR3lwWKs48Xf5R34zX2ToenXZccctDT",
-	"0T7Is2jodY8747z3Df4qDpYqC2bB4d3UBjr//NedX6ZVZY7dH6KF9ZdoOz5Ba/4Lkr7T3NU18Z9S2K+v",
-	"/dJaSW8e/icAAP//",
+	"5H1pkxs3luBfQWRPRMuOFItVku1uVkzslmW5rVldIZXHO2NqO1GZIIlREuACYFFsh/77xnsPQCIvkiWV",
+	"3ONYf3EpmYnr3Sd+y0q93mgllLPZ7Ldsww1fCycM/otXlREW/6yELY3cOKlVNsuuV4KJh2sua+bfYXrB",
+	"3Eowo/U6yzPxga83tchmGTx4eP4//YNJiT9LGGTD3SrLM8XX8F6YK8+M+L9baUSVzZzZijyz5UqsOSzC",
+	"7TfwqnVGqmX28WOelVot5PKhrIbXWMiqCCujV7eG4+/JEs8H19OMfGhF6SALbdbcZbNMKvft4ywPy5XK",
+	"iaUwuN6FVJVUpy3Yv9s6zbUQDr4//274FJPx73KQH+llYd33upICIf6kdV4zwBTlhHKIGJtNLUv85ey/",
+	"LP3sF2np73LF1VK8UrVUAp7Y7XrNzT6bZU/9b8z/mGe3vN7iSzdav5dqebXZ/PzmeTbLVs5tZmdn/vHs",
+	"0XQ6Pbs9z/KsrKVQ7lmVzbLp+cWjx998+93Dv/yV3zwsK7F4CI8ewjN4BE/iF29FaQSAyHBV6fXDsj5/",
+	"pNxD+6g0jxwctOI3cM50Xhuj/0uU7tkPNpv9mp1Ps3dwTAsj7OqZcsLc8jqbfTuNZ3ct10JvXTY7v4CH",
+	"Wq+fS+t+fv0SAWOsmyxqrU2HFqwwt7IUP1th6FVRS6145y0nFL/LjgGkAQpvhbkVpg2F/9Bbw/ROsQgO",
+	"S299CjjaxyZ2tnnfzs7OgE9Mku2cPf3l7VmYd8Lt+kOWZxtu7U4b2ODmsbW7qQEU/u8Egq0VxpPZ0/99",
+	"9eL186fzOb1IFNSQ178Yschm2Z/OGuZ6Rr/aszZZ4YdtNnDlWC24dUwrYFqwAAfQccAXSiMqoZzktc2R",
+	"SfilM1gc46rChx2e/D0BjPHNhnEjWOALkx6PIEZgN1pZIuSrshQbJwa41TPHdrKu2Y1gFayUW2a1VvD/",
+	"jbZW3tRiwn5ZcQd7ELgW6Zhd6Z1lUtHaHXdbvw8AlY0b8GzMTrKPOTKiWpbudB6EfxqjTTbLeqyf7bhl",
+	"hHsV445WwteCObkWl8wIXsFK+ZJLhQsyYiP8e/RZdjKwn+IiBoB8fXBVN3tm9Vrc6GrPRG1Fa5lrvRbK",
+	"TdhL7VYA1eTDS+bMnlaOJ4ckonhNy/ik45N+CIYPLnEZtV4G1AKUWnGLf1fCcVnbezodGLnU27piSjtW",
+	"aeZW0jKldzlbaMP8UtmNKPnWCiadZRV3/IZbwUqu4KMbQHVerkQ1YXjg9GbEv/Y+/Ind8pqE832gWrOQ",
+	"rRXAzxZS1BXwst/oT+A1xC7zbC2s5UuU8lvrgDoM0JhbscBIL5nTzApVpXyAbZVQpdkDmebIJ3hd693r",
+	"mkv10/X1a/gGaDv7mDeTdnlob/YbOFq3E0Kxc6SCv3z7eDrNPr77fOi+UoJpw9baCIayxnbOaRC3ETwv",
+	"eA1alvgMAHlBwZC4Ki0s4teK3wqPxLDUG1EBlq2HIRbFykap1slJGowzfBNwi3fUzvs4v+tkF/0NwLKT",
+	"XayEEePn+VK7H/VWffpxGqQnpbvMDLAWViMr9vi78/P74QmHJwO6rnLALOmQJynN7LZcoWiBx16osAdc",
+	"7RH7vsIzuNb6OTdLcU8oJS2rYTjD3IoD8byQ32f3C/TRecYAHacnmW6tcD/K2pFOWIkF39Yum/36rjvp",
+	"c7kGvrpbSX+MLTOP1RIZBch3xmFQO2FX9JO0zPH3QjG5AHbEzLYmHYCn2s3S6O2GLaSbsF+kW+mtmyvu",
+	"n+JXpBQYQYNNUlPo118TazWbkQEE2stSfMhm2f95QZYScr30PQHaaPJiUPLmc1Dz/iX7+O5dnkkn1gNm",
+	"75Vfm17Qhi5xlXQka4Z8EzaTJQMcAjbB4M22Ro3C22TcGL6Hf6ttXadqdff3nn3Gq0rC37x+bfRGGIeG",
+	"3ILXVvR0zLIE/dBpBEM0AbRZciX/gSOmahlInb0qV0Yr+Q8RtbSnqPwyr6OjErBnN6LWasmcnszVXL06",
+	"rMMCngQNdMaKYNYVefibDLYCpyyCDVSgBvDqautWSO8FidAin6siKOn+k2BV0Ccvr5+/AKVUKHaj3Qox",
+	"K6wupwFhRSiDyPiIx/hbxksnb0UfKd4KBwpb0IacZgUArACyqUExYTtt3tuETbXYV07HqVmBkCqYBra6",
+	"k1a00J1wAJTTV6red3DiRutacAVY0Zb9LfoexgR4HxTveIrAT7z24RddeMOvmLAnCexg3d4fgbBXrDTa",
+	"ki6ohINdp7rJ5VyRoobqF/AxoW6l0QrUWcu0qvetHfvljpBBumVld8JEyy/ZMRiGXWCVWlWWcWJTa75H",
+	"1gLnz9HUAXyqRFlLMGmYN3XZmlcClu0x/kYsQHnBg0IM3mjjgpbpv5kr6/geWASruQOigVUy68BoKvVW",
+	"OdvaLqw19SA9ugDVgn+Q6+06mz36djrNs7VU9M9vRs8lOpvyjLf5/CFOlIoE+HLrVtpIt0c7PjnQaNLX",
+	"einVZC0B4nrhNLpyvJ3cQbC2LfoifMKeKmc4i1OF07SgDzr9Xig7YU+IL0mH5Ks4sTdW1npbEcq0rIG5",
+	"KtoL3HDjlDD9hapiwl50tOz4bTFhQGQNl2kB6qQzGIFOcLjlXd/Kb4dPLbHgSVSiaRrQUQKq1TVpQxJR",
+	"Ej4C1u6/D46M3j4G3Tlji327vQFG38aIQBL0Sg/8/puwkMgvkKLggP2HtiGvCbtSTKw3gBPig2NrwVWw",
+	"MHHW9jZ6C1jzD8+FWrpVNrsAqjkKi5I/ATa/AHVP2Pb2ehtKX4Vd7YMjrYw/ABgavJaKvX76AvXynGBi",
+	"mBW3wvCakJf3nHBst9JWzFUzpNd8HbNyqchDwNlme1PLEsZEzrMnTclsrRMVTBsUArQAYcQABbu3Tqzb",
+	"x3gK0jZu14NHdNWozuwBffMVe/ZD6jMwYimt8wq8N8d7rKFaSzhWsFEPU+SJPuAT9xecxF2a/HewVdkD",
+	"gAIs99kPX3kLD79iFj8b22RvA+wZEqoCTEC3mCLHzYxxEB3aiCoMCVLfsuJr/1/hVRhEGeQKXY2iFmAN",
+	"Ssf0FgXaeyE2RH7cvgdsCA/miqa4JK8Cb9Gd08yItcaR2uc94j2P4iv6co+deZ7tjHSiUWk+Ns7kBMXo",
+	"0zY0flkJUJTiYR9UsiYMtLSgYTnNNt5pdAlEhRYTynFewXHBmpxApFQDSthxjSR4wA9TScPiI/n/Im7Y",
+	"W/Lo2gl74zXjqLuOCbvjDvaCxEbQcR1qPjeC1WLhPMxBnSPJoZKh9dbVWr+f6MVCluLRt9+Mjj8uTtlW",
+	"1bDToq2cFjCdFW5Yup448SlkDYz4H1r9wPdt5n7+l55+CO8wqZBhCrbYuq0hMUU2cBRfcFhRcgHbTeyj",
+	"asLerqLnEg8ZtWJObC7qhzupKr1LLWoSggEZHhRe7P+CLz7DDRQ5O//LFPi/38ZXrePDLY2rkd89SrXI",
+	"81O0yKFI5cvt+kaYwcBqzpbyFuyrfeNXzQ+HSUeMmmQNSju52P9sfVj6JL4AhiCBBr+WJBK9srAD/tmo",
+	"97QRaVJH5HuxcaTQp+ETIBtaDdr8OXNafxKL0KAgvC31Rgwr2MPoPwkv9tQsGCmiEvmJREV6dM4EOb6k",
+	"YkUcojiiXaNlDc/33UghCA3SUoDM17oShvQdMAzLYWl3BxJP9niUspugYRdFX/tfosrj42S8RNsrWSA5",
+	"BcalMfPCOMzVF8dzdV/yOE4yIpDnakQiJyHT+5HCaeD1oI/w2Q/RSun6g6TybLPhby1vYc64xZ3Z6P9j",
+	"XO3zVCa3+GrL/5edT7M8Oz/PUn9dD0OOedF6weST3AchNOJ2mgEKW8ZdpI8ZkZPYNTy97TIF4QGv0Os2",
+	"ehdeeXpgV3PlZUDnJx+88gfNFw4VIJDach2jhDWYJi5nm3prARilsFaq5R28DRjruaug6EbgU0F7Me6I",
+	"wT0QmvDo4Xa6EYPBy4KRFXSiiMo7UAB/FlzWooraiwFGT7FbOAfTlj4XB7f97SdsOs0wOKjuPR1NlyKk",
+	"SCQ/cCM7RDDwEnCofaAxGKZoSLWYsOdi4eYKmQbQUeJCB/wRFdtuLhvNJRgrNDqetPiAKFoDlyOLklxW",
+	"o4R4IK/iKP/uJl78dtKhpTkPE/ZMYfBXYQjfGwNEk9sNbZ9crGv+HmgtaHCp7wF0scB+ghOcAisUSeIM",
+	"lnGjP7Q3Ppyo09sjZjk80dWQ73iljWOlrhLZza0GvrkfMGOiEyCBBcppDcJMKrbhxl16kUE6Tl3DRztR",
+	"1z1zf0Tv6q78rVTl0NLhMU2CC/ULr7l19pIVAPriyBouphffPjw/f3hxcT3962w6nU2n/5kKsIo78RA4",
+	"2wAqHV58nn14qNcgFTZu713JcUPX4oMbzr7zewC5pU3l8WYHWOA0qzTjN4Aj8l6P2Ai+hn+cqtc2fFHU",
+	"NZJEECOJnLF/ZiWvhaq4QdGkVSlypkG5KbVSooRBbfT075neCIVuBQO6xVyRHkwHgL7GPSu5FZ77FB2p",
+	"WTBL7JyCRsnURrCNrusOyzhVSW6S3g6y1h+kEaXTZs8e0Bept6mTbtiJcSHtCEpOsqzSaxAcwErs7+Nx",
+	"Ahb2bCi76oeOUoX5XbuVRgJjlt+Cdj8QTCLElAu2Ve+V3ikwYSikZTz36NhCc0VYHfWV9kb/Oj0FjZvU",
+	"uIOAAj5PjHpYK0eFsPjh1YurZy/ncxi0wPge/JWy2aKrvrcdwp3kvKNg+Jimwf3aFUpdX/27+L0md3g3",
+	"FvsWuUwfpj/pnfe+Bu5NTF0vfKpfh9Mvtdfa2nFIUn2OpxniWx/zbGH02puwxyPS6bv+20BAp3wb3wUL",
+	"d6co8MTr+tUCE2gOff4KX//4rgstz7YHJFBhtkpJtSxmQ05A6SasuDFgABczTKcjmwJFJVfkXSb3LKji",
+	"XLE1WFxgiVk0iY1e43hSLXMm1VwttnWN6SVBzlohWNGI92KC/zKO1kSBGPJmkn6qdFDH2wtlewGLraTF",
+	"d/HbuQLjZydduRJgxC4QxxUopr9mfuOAmrjBDM8IJwaa8+MApiY+2/jNnTSUJ8O6CW2OZm9JQxl09Z4s",
+	"HJn2R/mhPyvmja61dayW70W9ZytRb+zwRH4Vp8732erM4Yk/R6cZWfHJ+spnng/g5DEi/wXe6TFMpM9A",
+	"8S18au0hBXkbHB1O02Fafml5YH3DHDhwxTa3DJnE/QOkGGHAbbTB9CLJPE6Oazpk+gVLoj/yi2BjoATO",
+	"2cbnO4GKVtbbSlSXjIPsk8IGSxY0tNacF4+nYwbnwJRvKE+nbzEQo9Ft8H8zOvLT2oodaIFjU2BkMhiM",
+	"XGGySmfKFbe5t+jD7JQgJZV1glfHjxaX8iOXdVSMh/aKqeWJmx3DN+QAsQ49IifO9LctN9VQjjvNRJIA",
+	"92M1W4MuLJRD4N1yJe2K8sgBgrSqthVKzgifMiJhpbUUt4J2cOIK3whHxHbgLMjVzWqtlsL0nE4nTvSz",
+	"glM8DPyg3vskS9iRUHT6e3F0og7vIHzubLOHjO3VdRCkA8WEMvOG/Id4BinAT5Uz+xER1K2esJjR46WB",
+	"XCSZpiGUACopCRCt133lzb/27GhQxb/YOs3H352fD/iv+qAUlNE7KJXOp0ek0pAUMm50vKNSblCqDapz",
+	"YrG1qP5Emy2mN2OSlgwGKYo2MlucBtIvuSpFNDO9lnSDDi80X3Dgtj4Ufz1sDDQACwdBxxu2MYhXodyi",
+	"DXsRHg8gmrRsZ/SwehYy0Ic0APoNGHApjBJVju4Iz41Oz0MVdeUzj7se8s5x0B4GN+1hdoicmjSXMToi",
+	"Hf0IEf0x0Zv7UioyDazjqmr5bP5sG87KLSP8nLBiQ9G71meUee993lgfI0pZAfgX2sxVtziGs0rUYsmd",
+	"oGIdDczM6FsxwaRax528FUXOCp/5CGvcBf6HIiQ63jGxLHhIJ3NVSHUraVfx5SAX4kdBLHjCDCcBgBWh",
+	"xjWuA70GtAysccXh27SbDHDElD+RYhMKGNAgseqjx64TNwa+kjdVDxttZchsAuFr2zVLRZKZ+ev03a/n",
+	"7yaYjV4MoVOsLjnIN4IpefREaDfNsMOnEfPS75hWjmnxbCGdBaomm3G5rTnsfWOEtXAoaw5GrUWnIhjS",
+	"4RSxFmjCft5sfCljrXegXHIrWCUXC2FCIons5Cc/+B/yq6LPJ5K0/2HpTsE7xh35Lccr2qmqxLJK2k3N",
+	"9+jDSjE6FBWgD6yFqr4soQdWX37Q07P6xxWKJffK8Q/szdOLtiUXCx2OQb45jTD7MOyJIPsGcvSgoLap",
+	"hCA+xLgD0vWOLM42wlgyNz5P88k9BlHRj1biFFXoeMCuPOrlQJZJhY6wfk6u8uVWVmQl4q47yZN+zX8v",
+	"a25XQ+D+LJF11E+wON2H0l73E9SbqBrvtpUx7HaY19KbSo6wQpvW7RK7K16/envNJpPJmRHO7IvJeCeD",
+	"3jTvpRqYqNhw8x5lDQ+BPMJGWLgFAHlV7zKkQSfhYDTjME7utI+XY3SHfCU+iAISbUF2RX8WH2r2ybs4",
+	"hh0IPE9YgXjQGkAvYgw/2IhzlZoWLVU3R8DV+yjBESSwZhk0gxCinTBSnHmN80Xqoait01h+neOkc9Uo",
+	"1rJq9Go6BzDtcGiD1WNO16B9WFkL5XBoZIS4+LhWX9TAgUvdSke5P3NVwKudb1o1uTDyEuy15qXUyt7a",
+	"jSyl3tp6P2xvp7yXcAJoJ9qDgQz9wYDox214UzHLM5y8zalHaRext8lJHUxCNXuEIyJayRXS2kDIqx/i",
+	"wvWcGPeGd5MIjwKs985oWaLYkIkpMDnehqW/Va3XL2McZ0zdCVp5M/obgOBg6YA95m7NKYkDdd6Q6kGR",
+	"q1G/6l/uwa9q3CA0VVqlwJoUAa9vXJKMI9dd7iudPjgGs39BP7Ab9QD7knbvAG4voZu7SLzRpkK2xV9Q",
+	"K00ZjPOsCnml5zZH1QzsPIPs2wtbv3ySUik1RWKMWJcfMrcRkQZVlk6Aqx91K7fGCBUdc3+27FaKXUfh",
+	"SDOrpB2Ku2HgfMgLl+aiN/H1YKzpNA0uBUg3gn8Sw4jLOB7IiPbiF0TNmlv3RK833EhfJD1AU7yum1MG",
+	"k5BctCV+JyrS4u0Wi1In7JrSbjYboUJ+mODlKpwsiivKQ1jprfnCe3sxbn55ZpFClDzPOtb++3SukNwY",
+	"MzWQzEgmfbH1d+iyQd8eDrV32oPpGM2lgeG70FxUQoaorOZLnxo4PCyqAzYkDy51Y6KB0sLte9HOrWxy",
+	"94NwQQe5dfDxhP1st7yuqWp5B4pLJ7ElCf3JWgS/C3na+9kS5xcD6e3HbRI479e6rseop9kf4ld/ky36",
+	"+bL08GYwPBCJIXqwEP/b68YIAWbT7Va6/pLyUmn3PcZb+iv9WTlZE3uMeEgHmhRwY+610myxNcjXfVpq",
+	"PxDs1ejfi4YjoiSwyFOSSbc+RLY/CV67Vd/HVa5E+d6O2JAIwKASnNzcgKZ6AgMPdTfQ78fF6FhG3bBI",
+	"7JyRxkAx7Wf8CGhdvXMIOUwNMENPoSHdlvZwVGIPa28t991lqtWH3PdjEfvOxr2nCfePUw7t/lVIyumr",
+	"kiE1Bflkq5quk5uUOu6TFjDkoWmf53AkOcC5KVVuzb2kVjbSevPyJLVopa0balJmGfyCDrtL7yuIVUuO",
+	"SyVM7gMQZqtQBey6mjKxsw+/q/66GEKBjayGZw07Ut63pXw2se6EYs+HBII9RbU7BKJPZ0iHccwHY/Gw",
+	"afOHFHOwCrGzQJ/Q0NY47gvE1yK+NTF0YElrXrUBdf7dJ3kEQTE9Yt0njc6oIMOx8NVJyBky9KtRysNk",
+	"/sYIoyYqlrl2cRmVvBxx88a58njKySbH4DQStnulBBq3JM+DXYzhKVA5ZCUslkthut0zMHkE9RikenOf",
+	"Qe9bU8Uue2gTwQgDsT3K2Tw5bTCN4Q8mD4pESz1xyFYkc3DQGAEbQhodA2Q2yRVHZkks36fmMm3Yxsjb",
+	"nu+A17IUx1w1/stj3HWN3jHsykgfpIVGA+1WjknXuPFmBckZ5wF+Y2j2I5f1dlgm7BtVvpfW04kV4+9D",
+	"FnrVkd4Y0nup1dMP0jqh3Asq48ju1YeujYnUSw47zCv3lXpxU+R/7ubk3KOvJ3gLfUaKL1mh+JG0w12e",
+	"hpcAJDpsfumFExiSAuV+11rDo6O5PkPuIJprDF0wp2e45VI0yLz3fHuDncqAwlwbZ1oNlbqZBOhXPmBq",
+	"jmV69ey+A1L8S0hi6y33sIOxE2yS0TsCeKy197jr+VMcypQoOIzPTU2b97qFchRfHpnOe5LJ0egbAwbH",
+	"ouE8p4mBlF0NCoFlQM7TxyN8HhztiBPAKz3/rR0A0iUpLP8Ms/+kyEWr0vLEKIYSH44ARw45n+CzyIZ8",
+	"7kJofIxWU0FN5YqDh3L+WYeid0pU3+/v2B8/tQJ9UylK3j28HREyNts7+jS32HgiFZ7Z7FC6M5V/GMon",
+	"jcUY4+mxlFiohETVCUPJWBOGZRhOb6mJcLK/2XjyM9JBzJCuWmtqZUH5bCcTs17j8N10J/9mX1Lrio8l",
+	"26V7gVUFlroxwgrlWMX3eTgHDPH8Iwn/g0x9UFz/Z5Gzn6+fpO1Gcmzt4ZOrT2bLXpc+kl3Y3AHhnRlp",
+	"ZQEgcRQo+YgvLBJqw/ADow6nNSQp/10Y67todlXK9Vq6oYQReN7UHYFFtJU1lQ21iPnR4oKf35Sjepbj",
+	"680AccqGacHA1Slc81gAALeSTjt0FL/4KpBBRyBgdsi4NZjx4Dvl6IhrE3aFIRs+0N+cV1UoW2wcP8ug",
+	"Z8DgWEvO5HqjjRtQ8ImvDvGyaG2GHuojZs5g6vtirNSAxuVr7Gi6EutWHkjSyrakJArqv9YkghydmDY6",
+	"Nm+QnCFJjreOB2tXF9he0ixFjDVhIzjsGQBk4S8J0FoJbE5rTqkEOBaDoQav3piVKoRjLtmUnFOYmIDI",
+	"0p3r6BUpeabrSgy58loFWpSq5PGxQU0f2mm76XE1lRZfUjHaCL0Z8iARHGMvf1rlQpsmvydERdsdRlMw",
+	"ngg0GHsQh180LVr9QVGSuNNLdBTcsWAjzBM3nUeyjPic5uJ4eLawqs93YBapFrq//P+FBZkoqAcC9a0e",
+	"tFKlPQSb/iHkeUJhh26rCuvFpVYWexR//fXfhHMxyUNUX389V+cT9jd52xiYPHZMbtq8cDXYy7Dbx/BB",
+	"pwT9K3QP8G7x81wx1rhzja4FK5JOis/WlFmJ/yjYg/3IBS5fTebqYsJeb12rrZjTIR7X6zYyV48m7C22",
+	"G+oqgdon8Z3Rc1tQRyzfVGSzEZS307Xk8nZ/tIWua72bzNXjCXvjr9e44eV7n737t6fJBLOoE/v0iFZF",
+	"VatsNg/Ft9figytCWWrITZvM1TcT9pzye9uTnP0WL3f6eEZD+HbRZ6FeqOinCyLUauHYa4OpsGJrWaXR",
+	"MJNuhdCjWdbCGVnaApHrqnuk2IVELBaYyUCy4zLuTwmR+L08OgJwKOOwNRQVEZN+d7PH/+eYKEHdTFCc",
+	"Yh8rwlwqnKFHFLkm3EcXmf36axRe//b21UtGNGlnrMBqjwKrNbxrxcerclZQ5UlBzRIoQYNuPWgS0Fjx",
+	"eDotYv/WkPV4p7sL2AOlcVmAU9Fz6hPuOfXF2lFUPsRavPP8q5wVjy8uCp/6yCm/vHPVBHuApeDk62g6",
+	"DSmRN+Nh064FM0AsOeU6Hmhp/lXThF/a2MnTW0u+XTxZI0YuV+QDlI68lTEgvdlkeXYblNLsfDKdTFE4",
+	"boTiGwlq5WQ6eYTXJrkViumA3PD3cqh96RvhtkbRGtqIREoCMWoSN5dN5zFkF0HsJrE+Rm1SqcfHGm1f",
+	"2EtMmcarqpbCtVoj0PVuyf1CF9PpCfcuNHcnnGRwdK5Y6hkdHweaoHeOBL76htY2NFPcw1n7ih28aSHe",
+	"sfUcjq5nWsMZOL7EC63aK30HmsRgHPMtYJEFlBS7DkMBug7FENStoOGPoe8mNSHAfpu+ByrxcZ++K4MZ",
+	"D6g6VwO3awDjKGRFLO1HqjnD1qF663JqaKwcNu9AxStnS+GopWLs2Yzf55G759TVg3r9Jz0UOkydq2qu",
+	"iqRUvGguGAhc09cq7fWWEjdkKDe2TC4V7GnCrtTe2yjEpNKmYh2GA1Tr08hzZrUvrmVrae0Gawypg0nk",
+	"XkvNtsBSZDlEAQDPJ52bB5ur9vbjCJbcxtdH6A4Nnd+Jhj7rdrLhi6sIdWBlj08hmuYaH/ji/NHxL+Il",
+	"LfDBxcUpdEkXOd0HHV9VPdXoAA1/zLMhRYOIGoTGgM/d1/QNtYaRsRWc94svRbySJcRjm3Cx/yFUD7Or",
+	"rmY2V03b2lR3xi5Q3N/hwY3oYzItvrXb7/fPqj5HfzwSvuphDUXIPhVtaJ7DX8T7je4DDd5QQO90TMgP",
+	"C+Je059Pk6nDQJj+E1nCHwWgb1d6dydwprfjjkR7mlfOmhtkP77Ls812EBU2NS9Rsncw4TreNjhoMuAd",
+	"CUEblhV1L/elTz0dIeBTJbxp0DXqQKqjhw8MmIIZRFBRYSXLjWguSwRVAwQ9Gm/c5zFP2CkKwQJzwOE7",
+	"EtzSzJVXDXzhLJCD+FAKPJvZ4AVAzW0+sWFuu1N+0FOpcWWzIFrFXOlwAQvmrMQOvGlr/fbdE8SiPHPG",
+	"OQZE/HaEIO9Zyk//2VLe48HvRN6Pp389/kG8G/QPoUj4htufrUucpV2NDsqY3Qm1unnSNZjMv5yFtJfz",
+	"6XQaciAGjULK1Z0rTNZF4lHO7FklLbmHbMhXtD5/JXhie0Ltx7Cn38NEDGXOJxiH18l9tH8Uyfac4JM0",
+	"Trb+9t1tXbEbkaDcqwCHz5Rwx1D17LfmbvKPVBHcvXD+ThPmR19O7kJHATxoWV9jdo+/7NeHcnZk8YX7",
+	"IkOvmTzEwP09hrH6j282Wirsty/XYsJ+RPdu+NxH8d5LNGWp6pWMSnSMzUIPguFGIPEWYt82KqY44U3K",
+	"OVvpHfasX2/LFYZ5Y4nsXD1LCtqx4IhKgsHKzdNybX9DM0jnCXup4/2SwDfGbNo3CMAeqZ7AUOOV0r+r",
+	"GPmEmz3Tmt4dEo5XyHyK/qxVSSlt04XoEptNe3eNVvdyYfSx1eTUjjKWVxZNcxIE8uReGMt1uF+aKb0b",
+	"4SJjnMAIMG8/i+hHyfgnfwd103pYL5IrRCmSqqp2JWKsPxy4uzxHQkPSIlOVVz7/fDJXjYOXkVWM1wZh",
+	"CI8DyG/oNrtL37ZEqFIkTdoWgJrUGnnrvBeYXcdERgGL8TFlVvE9u9nPlXRW1IsJ+yVmPfbaxYa2n3l6",
+	"BwhWU4uNY1use2r1JL0DrSPg/gDE/vkaGqEE1ZcSkAGid8X00KTxqCPeNP372tcBACvXhq14FZN0tKli",
+	"ZYQ0IWohrLefUDCkafl8T3JrrjDxZcL8XXxIG81NRnRDTjCkkptMKSMqXogyqLS9Ce37vrjGliSznqi0",
+	"ERT+SBpbDNj+jvoZznf2m8emj0exFsx0qus8iHSMcG4MZ77fX8Vcry9m5qYoM44ifzBvle+ZcM/ocVyb",
+	"Drl5J2PSfcj7uyzrmGqA2cetAuXIcaN60O5IAEZr4y0/SUeYK68ksC+gI5wqrrVe/38ksjGjhIc2hXeW",
+	"1TYWSAyyvWtMQtmFymTqGGXEUEZK79qvVdIGARMkYuIRk/5yEXgFTbdgnoGwZjeCVRhjf4ptLoxADpjm",
+	"5i5l9ErydQjkhq5XwXnD2ULsYrMEXQ8HEzyH/L3cjYcZso0S/o+Aej/14wdI79r34/sCInyF5etntb+K",
+	"fhBnrxAbkGVhqJy3i6zBxMgZr61OrqgPmYnU5tAXvYcrAENS4rNFmmHlsS6fKx6SlZr6uB6aPQ/J7l8I",
+	"yXxrgxG8CnuHc7MdKKZlvu33GhD60YmNeBhgQ6QTGUeg25IrShqjbI1QmEAphNgrNUmia4GCDtvmMZHL",
+	"bjfC3EqrDTUan6twH1w34WTCro3e3tTC1wlJtay77zRQxWREutyCDA2iyQm7ilAO785V6HPWV/LwcP5p",
+	"8Iaz9jf67onUH93NCxQ6YvwamkJkDYyoy0LIBcZ6zQx1Ff9m0jMC3guVtfQi3mMegNohpXSQBrzD071L",
+	"Bj/ZvXTSocF6/MGN0knrfEfIxOdBHrUoqOMavksiTjbtE0J9iviAl5SuqX9Dk4GZk+NU2pjEh14ex4om",
+	"DRNzqecKs3Y6SE/WrjQ+OSmtASLLXGnjoyRIAK3P/0zJlGHplKwdiny1EnM11lJDukGaeeEP7CjVwHGc",
+	"bWou21ib/Yn99PT5ayZ29u/Bvv+7z9dm/TTwY5UcWOmzMRKvsZ/M1Z/Y9X+8fjo8+pJvl2Kuhn7zyta/",
+	"zrPzeZaH8f517vPH59lHNp3jFTYRhbuFLIPYGtDrPgS5P3kUdg1yjSH2bVMtdJD1YybOVtYUnqf7dwYB",
+	"H8qPviC7DFOMGcK0Ol9r1D4c/2mifiYHE8ZtncyZz1OdhDUeoX+0keJPYSIJAFvwUoAC829vX70cPLtX",
+	"G6GuXj/73LMb7nLdKvdIaxX6J+jXkW7kfjzundMZPnt/l2ZQKremzmbZ2e05ygn/fk9N7JU05EnJgNPp",
+	"NZPEG13TrMRnisVkzFCzN8u6aQynXoMWbjwjq5qtpKpAiQ2XPmDChmYuBCCaCRv1uj/Zj6HoseYOs8uR",
+	"+2GrH4/LebyOt0X4fuwgMPOx9k1SWcfrGpUC/00ktXcf/18AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -21,7 +21,7 @@ const maxBody = 1 << 20
 // and report one mistake at a time.
 func strictBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost && r.Method != http.MethodPut {
+		if !carriesConfiguration(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -47,6 +47,13 @@ func strictBody(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// carriesConfiguration tells whether the body of a request is a configuration.
+// The other operations take none.
+func carriesConfiguration(r *http.Request) bool {
+	_, below, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, BasePath+"/configs"), "/")
+	return (r.Method == http.MethodPost || r.Method == http.MethodPut) && !strings.Contains(below, "/")
 }
 
 // canonicalBody checks a configuration in JSON and returns it with the names

@@ -1,5 +1,5 @@
 // Package apiservices implements the app's own API as openapi.yaml describes
-// it: the configurations and the version.
+// it: the configurations, how they are doing, and the version.
 package apiservices
 
 import (
@@ -41,6 +41,7 @@ type Version struct {
 // Deps is what the API works with.
 type Deps struct {
 	Configurations ConfigurationStore
+	Operations     Operations
 	// Changed, if set, is called after a configuration was stored or deleted.
 	// It must not block.
 	Changed func(id int64)
@@ -55,6 +56,9 @@ func NewHandler(deps Deps) (http.Handler, error) {
 	if deps.Configurations == nil {
 		return nil, errors.New("the API needs a store of configurations")
 	}
+	if deps.Operations == nil {
+		return nil, errors.New("the API needs somebody who knows what runs")
+	}
 	if deps.Changed == nil {
 		deps.Changed = func(int64) {}
 	}
@@ -67,6 +71,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 	}
 	service := &service{
 		configurations: configurations{store: deps.Configurations, changed: deps.Changed},
+		operations:     operations{of: deps.Operations},
 		versions:       versions{version: deps.Version, specification: specification},
 	}
 	report := reporter{log: deps.Logger}
@@ -74,6 +79,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 	router := mux.NewRouter().SkipClean(true) // cleanPath does it without a redirect
 	router.NotFoundHandler = http.HandlerFunc(notFound)
 	router.MethodNotAllowedHandler = methodNotAllowed(router)
+	router.HandleFunc("/metrics", service.metricsAtRoot(report)).Methods(http.MethodGet)
 	strict := apiserver.NewStrictHandlerWithOptions(service, nil, apiserver.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  malformed,
 		ResponseErrorHandlerFunc: report.internal,
@@ -90,6 +96,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 // service answers all operations of the generated server.
 type service struct {
 	configurations
+	operations
 	versions
 }
 
@@ -126,6 +133,10 @@ func malformed(w http.ResponseWriter, _ *http.Request, err error) {
 }
 
 func writeError(w http.ResponseWriter, status int, answer apiserver.Error) {
+	writeJSON(w, status, answer)
+}
+
+func writeJSON(w http.ResponseWriter, status int, answer any) {
 	body, err := json.Marshal(answer)
 	if err != nil { // texts only: cannot happen
 		body = fmt.Appendf(nil, `{"error":%q}`, http.StatusText(status))

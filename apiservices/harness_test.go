@@ -13,13 +13,16 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"ews/apiservices"
+	"ews/app/health"
 	"ews/conf"
 	"ews/db/dbtest"
+	"ews/db/store"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -59,26 +62,44 @@ type api struct {
 	url        string
 	db         *sql.DB
 	repository *conf.Repository
+	state      *store.DB
 	log        *syncBuffer
 	changed    *changes
+	unattended atomic.Bool // nobody looks after the configurations
 }
 
 func serve(t *testing.T) *api {
 	t.Helper()
 	keys, err := conf.NewKeys(bytes.Repeat([]byte{1}, 32))
 	require.NoError(t, err)
-	db := dbtest.Open(t, dbtest.New(t))
+	url := dbtest.New(t)
+	db := dbtest.Open(t, url)
 	repository := conf.NewRepository(db, keys)
-	a := serveStore(t, repository)
-	a.db, a.repository = db, repository
+	state, err := store.Open(t.Context(), store.Options{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(state.Close)
+	a := &api{}
+	a.start(t, repository, health.NewDesk(health.DeskOptions{
+		Configurations: repository, DB: state, Metrics: health.NewMetrics(state, "3f2a1bc", "2026-11-22T09:00:00Z"),
+		Supervised: func() bool { return !a.unattended.Load() },
+	}))
+	a.db, a.repository, a.state = db, repository, state
 	return a
 }
 
 func serveStore(t *testing.T, store apiservices.ConfigurationStore) *api {
 	t.Helper()
-	a := &api{log: &syncBuffer{}, changed: &changes{}}
+	a := &api{}
+	a.start(t, store, struct{ apiservices.Operations }{})
+	return a
+}
+
+func (a *api) start(t *testing.T, store apiservices.ConfigurationStore, operations apiservices.Operations) {
+	t.Helper()
+	a.log, a.changed = &syncBuffer{}, &changes{}
 	handler, err := apiservices.NewHandler(apiservices.Deps{
 		Configurations: store,
+		Operations:     operations,
 		Changed:        a.changed.add,
 		Version:        apiservices.Version{Commit: "3f2a1bc", Timestamp: "2026-11-22T09:00:00Z"},
 		Logger:         slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -87,7 +108,6 @@ func serveStore(t *testing.T, store apiservices.ConfigurationStore) *api {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	a.url = server.URL
-	return a
 }
 
 type answer struct {

@@ -117,4 +117,6 @@ func TestTheStoreIsRequired(t *testing.T) {
 	t.Parallel()
 	_, err := apiservices.NewHandler(apiservices.Deps{})
 	require.Error(t, err)
+	_, err = apiservices.NewHandler(apiservices.Deps{Configurations: failing{}})
+	require.Error(t, err)
 }

@@ -27,6 +27,7 @@ func accept(sent apiserver.Configuration, current conf.Configuration) (conf.Conf
 	set(&c.AllowPlainHTTP, sent.AllowPlainHTTP)
 	set(&c.BookingSubject, sent.BookingSubject)
 	set(&c.NotifyUsers, sent.NotifyUsers)
+	set(&c.Streaming, sent.Streaming)
 	setSeconds(&c.RefreshInterval, sent.RefreshInterval)
 	setSeconds(&c.RequestTimeout, sent.RequestTimeout)
 	setSeconds(&c.AnswerTimeout, sent.AnswerTimeout)
@@ -113,6 +114,7 @@ func present(c conf.Configuration) apiserver.Configuration {
 		AnswerTimeout:   seconds(c.AnswerTimeout),
 		BookingSubject:  &c.BookingSubject,
 		NotifyUsers:     &c.NotifyUsers,
+		Streaming:       &c.Streaming,
 		StatusCode:      &c.Status.Code,
 		StatusText:      &c.Status.Text,
 	}

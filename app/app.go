@@ -16,9 +16,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ews/apiservices"
+	"ews/app/health"
 	"ews/conf"
 	"ews/db"
 	"ews/db/store"
+	"ews/db/upgrade"
 	"ews/eliona"
 	"ews/resources"
 )
@@ -28,7 +30,8 @@ import (
 const stopTime = 9 * time.Second
 
 // Run works until ctx ends, which is no error. It waits for PostgreSQL and for
-// the Eliona API rather than fail.
+// the Eliona API rather than fail; meanwhile it tells that it lives, and is not
+// ready.
 func Run(ctx context.Context, o Options) error {
 	o.Log.DebugContext(ctx, "starting", "commit", o.Commit, "built", o.Built, "port", o.Port)
 	client, err := eliona.New(eliona.Options{
@@ -38,18 +41,50 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("preparing the Eliona API: %w", err)
 	}
 	defer client.CloseIdleConnections()
-	if err := register(ctx, client, o); err != nil {
-		if ctx.Err() != nil {
-			return nil // stopped while waiting
-		}
-		return err
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", ":"+strconv.Itoa(o.Port))
+	if err != nil {
+		return fmt.Errorf("listening for the API: %w", err)
 	}
 	database, err := store.Open(ctx, store.Options{URL: o.ConnectionString})
 	if err != nil {
-		return err
+		return errors.Join(err, listener.Close())
 	}
 	defer database.Close()
-	return serve(ctx, o, client, database)
+	gate := apiservices.NewGate()
+	server := &http.Server{
+		Handler: gate, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(o.Log.With("component", "api").Handler(), slog.LevelWarn),
+	}
+
+	// The end of one is the end of all.
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving the API: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		if err := register(running, client, o); err != nil {
+			if running.Err() != nil {
+				return nil // stopped while waiting
+			}
+			return err
+		}
+		return work(running, o, client, database, func(api http.Handler) {
+			gate.Open(api)
+			o.Log.InfoContext(ctx, "ready", "port", listener.Addr().(*net.TCPAddr).Port)
+		})
+	})
+	group.Go(func() error {
+		<-running.Done()
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		defer cancel()
+		return server.Shutdown(stopping)
+	})
+	err = group.Wait()
+	o.Log.InfoContext(ctx, "stopped")
+	return err
 }
 
 // register initialises the app in the database and in Eliona, once.
@@ -62,21 +97,37 @@ func register(ctx context.Context, client *eliona.Client, o Options) error {
 		InitConnectionString: o.InitConnectionString,
 		Init:                 func(ctx context.Context, conn eliona.Connection) error { return db.Init(ctx, conn) },
 		AssetTypes:           types,
+		Patches:              patches(),
 		Logger:               o.Log.With("component", "init"),
 	})
 }
 
-// serve runs the API and the supervisor; the end of one is the end of both.
-func serve(ctx context.Context, o Options, client *eliona.Client, database *store.DB) error {
+// patches are what Init does not do on the database of an earlier release.
+func patches() []eliona.Patch {
+	var out []eliona.Patch
+	for _, p := range upgrade.Patches() {
+		out = append(out, eliona.Patch{Name: p.Name, Func: func(ctx context.Context, conn eliona.Connection) error {
+			return p.Run(ctx, conn)
+		}})
+	}
+	return out
+}
+
+// work opens the API and supervises the configurations.
+func work(ctx context.Context, o Options, client *eliona.Client, database *store.DB, open func(http.Handler)) error {
 	handle := stdlib.OpenDBFromPool(database.Pool())
 	defer func() { _ = handle.Close() }()
 	configurations := conf.NewRepository(handle, o.Keys)
-	supervisor := newSupervisor(o.Log.With("component", "sync"), configurations, database, client)
+	metrics := health.NewMetrics(database, o.Commit, o.Built)
+	supervisor := newSupervisor(o.Log.With("component", "sync"), configurations, database, client, metrics)
 	api, err := apiservices.NewHandler(apiservices.Deps{
 		Configurations: configurations,
-		Changed:        func(int64) { supervisor.look() },
-		Version:        apiservices.Version{Commit: o.Commit, Timestamp: o.Built},
-		Logger:         o.Log.With("component", "api"),
+		Operations: health.NewDesk(health.DeskOptions{
+			Configurations: configurations, DB: database, Metrics: metrics, Supervised: supervisor.awake,
+		}),
+		Changed: func(int64) { supervisor.look() },
+		Version: apiservices.Version{Commit: o.Commit, Timestamp: o.Built},
+		Logger:  o.Log.With("component", "api"),
 	})
 	if err != nil {
 		return fmt.Errorf("preparing the API: %w", err)
@@ -84,36 +135,9 @@ func serve(ctx context.Context, o Options, client *eliona.Client, database *stor
 	if err := prepare(ctx, configurations, o.Log); err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", ":"+strconv.Itoa(o.Port))
-	if err != nil {
-		return fmt.Errorf("listening for the API: %w", err)
-	}
-	server := &http.Server{
-		Handler: api, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(o.Log.With("component", "api").Handler(), slog.LevelWarn),
-	}
-	o.Log.InfoContext(ctx, "ready", "port", listener.Addr().(*net.TCPAddr).Port)
-
-	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving the API: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		supervisor.run(running)
-		return nil
-	})
-	group.Go(func() error {
-		<-running.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-		defer cancel()
-		return server.Shutdown(stopping)
-	})
-	err = group.Wait()
-	o.Log.InfoContext(ctx, "stopped")
-	return err
+	open(api)
+	supervisor.run(ctx)
+	return nil
 }
 
 // prepare brings the stored configurations into their state at start.

@@ -40,7 +40,10 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 	if err != nil {
 		return nil, err
 	}
-	calendar, err := exchange.New(calendarSettings(c, log))
+	watch := s.metrics.NewWatch(c.ID, log)
+	access := calendarSettings(c, log)
+	access.Observe = watch.Call
+	calendar, err := exchange.New(access)
 	if err != nil {
 		return nil, err
 	}
@@ -57,10 +60,11 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 	}
 	e := engine.New(settings, engine.Ports{
 		Calendar: calendar, Bookings: &bookings{client: client}, Assets: &assets{client: s.eliona},
-		Store: term, Log: log,
+		Store: term, Observer: watch, Log: log,
 	})
 	office := &notice.Office{
-		Config: c.ID, Owner: c.UserID, Projects: c.ProjectIDs, Ledger: term, Sender: s.eliona, Log: log,
+		Config: c.ID, Owner: c.UserID, Projects: c.ProjectIDs, Log: log,
+		Ledger: countedLedger{term, watch}, Sender: countedSender{s.eliona, watch},
 	}
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r := &runner{
@@ -70,15 +74,18 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 			client.CloseIdleConnections()
 		},
 	}
-	go r.run(running, e, office)
+	go r.run(running, e, office, func(ctx context.Context) {
+		watch.Run(ctx, term, calendar.NotBefore, e.Compare)
+	})
 	return r, nil
 }
 
 // run works until it is stopped or ownership is lost.
-func (r *runner) run(ctx context.Context, e *engine.Engine, office *notice.Office) {
+func (r *runner) run(ctx context.Context, e *engine.Engine, office *notice.Office, watch func(context.Context)) {
 	defer close(r.done)
 	var beside sync.WaitGroup
 	beside.Go(func() { office.Run(ctx) })
+	beside.Go(func() { watch(ctx) })
 	beside.Go(func() {
 		select {
 		case <-ctx.Done():
@@ -130,7 +137,7 @@ func engineSettings(c conf.Configuration) (engine.Settings, error) {
 	policy.AnswerTimeout = c.AnswerTimeout
 	return engine.Settings{
 		Config: meeting.ConfigID(c.ID), RefreshInterval: c.RefreshInterval, Horizon: c.Horizon(), Policy: policy,
-		Projects: c.ProjectIDs, Discover: c.Discovers(), NotifyUsers: c.NotifyUsers,
+		Projects: c.ProjectIDs, Discover: c.Discovers(), NotifyUsers: c.NotifyUsers, Stream: c.Streaming,
 		Wanted: func(r engine.RoomInfo) bool {
 			return filter.Match(map[string]string{conf.FilterEmail: string(r.Address), conf.FilterName: r.Name})
 		},

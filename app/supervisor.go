@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"ews/app/health"
 	"ews/conf"
 	"ews/db/store"
 	"ews/eliona"
@@ -20,7 +22,9 @@ type supervisor struct {
 	configurations *conf.Repository
 	database       *store.DB
 	eliona         *eliona.Client
+	metrics        *health.Metrics
 	wake           chan struct{}
+	looked         atomic.Int64 // when it last looked at the configurations, in Unix seconds
 
 	running map[int64]*runner
 	waiting map[int64]delay // after a start that failed
@@ -40,9 +44,11 @@ func (d delay) holds(version int64) bool { return d.version == version && time.N
 // through this process's API is noticed at once.
 const lookEvery = 500 * time.Millisecond
 
-func newSupervisor(log *slog.Logger, configurations *conf.Repository, database *store.DB, client *eliona.Client) *supervisor {
+func newSupervisor(log *slog.Logger, configurations *conf.Repository, database *store.DB, client *eliona.Client,
+	metrics *health.Metrics,
+) *supervisor {
 	return &supervisor{
-		log: log, configurations: configurations, database: database, eliona: client,
+		log: log, configurations: configurations, database: database, eliona: client, metrics: metrics,
 		wake: make(chan struct{}, 1), running: map[int64]*runner{}, waiting: map[int64]delay{},
 	}
 }
@@ -55,12 +61,22 @@ func (s *supervisor) look() {
 	}
 }
 
+// asleepAfter is how long one look at the configurations may take, with all the
+// starts and stops that follow from it.
+const asleepAfter = 2 * time.Minute
+
+// awake tells whether the supervisor looks after the configurations.
+func (s *supervisor) awake() bool {
+	return time.Now().Unix()-s.looked.Load() < int64(asleepAfter/time.Second)
+}
+
 // run supervises until ctx ends, and then waits for what it started.
 func (s *supervisor) run(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	defer s.stopAll(ctx)
 	for {
+		s.looked.Store(time.Now().Unix())
 		configurations, err := s.configurations.List(ctx)
 		if err == nil {
 			s.adjust(ctx, configurations)

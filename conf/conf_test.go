@@ -40,7 +40,7 @@ func different() conf.Configuration {
 		ProjectIDs:  []string{`12`, `with "quotes", commas and {braces}`}, UserID: "43",
 		AuthorityURL: "https://login.example.com", OAuthScope: "https://mail.example.com/.default",
 		CACertificates: certificate, AllowPlainHTTP: true,
-		HorizonDays: 30, AnswerTimeout: 9 * time.Second, BookingSubject: "Besprechung für Ötzi", NotifyUsers: false,
+		HorizonDays: 30, AnswerTimeout: 9 * time.Second, BookingSubject: "Besprechung für Ötzi", NotifyUsers: false, Streaming: false,
 	}
 }
 

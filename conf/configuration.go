@@ -49,6 +49,7 @@ type Configuration struct {
 	AnswerTimeout  time.Duration
 	BookingSubject string
 	NotifyUsers    bool
+	Streaming      bool
 
 	Status Status
 
@@ -90,6 +91,7 @@ func Default() Configuration {
 		AnswerTimeout:   60 * time.Second,
 		BookingSubject:  "Eliona booking",
 		NotifyUsers:     true,
+		Streaming:       true,
 	}
 }
 
@@ -200,5 +202,6 @@ func (c Configuration) settings() []setting {
 		{"answerTimeout", c.AnswerTimeout},
 		{"bookingSubject", c.BookingSubject},
 		{"notifyUsers", c.NotifyUsers},
+		{"streaming", c.Streaming},
 	}
 }

@@ -51,6 +51,21 @@ create table if not exists ews.configuration (
     updated_at        timestamptz not null default now()
 );
 
+alter table ews.configuration add column if not exists streaming boolean not null default true;
+
+-- The process that works on a configuration, and what it last said of itself.
+create table if not exists ews.leader (
+    configuration_id bigint  primary key references ews.configuration (id) on delete cascade,
+    host             text    not null,
+    pid              integer not null,
+    since            timestamptz not null default now(),
+    connected_at     timestamptz, -- null: not connected to the Booking app
+    heard_at         timestamptz, -- last message of the Booking app
+    compared_at      timestamptz, -- last comparison of all bookings
+    wait_until       timestamptz, -- Exchange asked for a pause until then
+    compare          boolean not null default false -- somebody asks for a comparison
+);
+
 create table if not exists ews.asset (
     id               bigserial primary key,
     configuration_id bigint  not null references ews.configuration (id) on delete cascade,
@@ -135,6 +150,7 @@ create table if not exists ews.meeting (
     want_gen         bigint  not null default 1,
     done_gen         bigint  not null default 0,
     due_at           timestamptz,
+    wanted_at        timestamptz, -- of the oldest change that is not carried over yet
     priority         smallint not null default 1,
     claim_token      uuid,
     claimed_until    timestamptz,
@@ -148,6 +164,7 @@ create table if not exists ews.meeting (
     unique (id, configuration_id)
 );
 create index if not exists meeting_due on ews.meeting (configuration_id, priority, due_at) where due_at is not null;
+create index if not exists meeting_wanted on ews.meeting (configuration_id, priority) where wanted_at is not null;
 create index if not exists meeting_group on ews.meeting (configuration_id, booking_group_id) where booking_group_id is not null;
 
 -- One date of a meeting with what each side says of it, and what both last agreed on.
@@ -183,6 +200,7 @@ create table if not exists ews.occurrence (
     check (copy_state <> 'live' or coalesce(copy_end > copy_start, false)),
     check ((asked_at is null) = (asked_by = ''))
 );
+create index if not exists occurrence_asked on ews.occurrence (configuration_id, asked_at) where asked_at is not null;
 create index if not exists occurrence_assets on ews.occurrence using gin (bk_assets) where bk_live;
 
 -- One room of one occurrence.
@@ -199,6 +217,7 @@ create table if not exists ews.cell (
     invited       boolean not null default false,
     answer        text    not null default 'none' check (answer in ('none', 'accepted', 'tentative', 'declined')),
     answered_at   timestamptz,
+    answered_as   text    not null default '',
     seen_at       timestamptz not null default now(),
     primary key (occurrence_id, room_id),
     check (seen = 'none' or coalesce(seen_end > seen_start, false))
@@ -237,6 +256,22 @@ create unique index if not exists operation_in_flight on ews.operation (meeting_
 -- For the cascades.
 create index if not exists operation_meeting on ews.operation (meeting_id);
 create index if not exists operation_occurrence on ews.operation (occurrence_id) where occurrence_id is not null;
+
+-- Bookings that an earlier app kept in step, by the UID of their meeting. Each
+-- is linked to an occurrence once both sides have been read, see
+-- docs/decisions/0008.
+create table if not exists ews.legacy_booking (
+    booking_id       integer primary key check (booking_id > 0),
+    configuration_id bigint references ews.configuration (id) on delete set null,
+    uid              text    not null check (uid <> ''),
+    group_id         integer check (group_id > 0),
+    organizer        text    not null default '',
+    instance_index   integer not null default 0,
+    starts_at        timestamptz,
+    linked_at        timestamptz
+);
+create index if not exists legacy_booking_uid on ews.legacy_booking (uid) where linked_at is null;
+create index if not exists legacy_booking_configuration on ews.legacy_booking (configuration_id);
 
 -- What users were told: one open episode per subject and code.
 create table if not exists ews.notice (

@@ -35,9 +35,6 @@ type EnsuredAsset struct {
 
 // discovery keeps rooms and assets as the room list has them.
 func (e *Engine) discovery(ctx context.Context) error {
-	if err := e.retryStore(ctx, e.loadRooms); err != nil {
-		return err
-	}
 	fails := 0
 	for {
 		err := e.discover(ctx)
@@ -136,6 +133,9 @@ func (e *Engine) saveEnsured(ctx context.Context, project string, ensured []Ensu
 		}
 	}
 	if err := e.store.SaveAssets(ctx, assets); err != nil {
+		return err
+	}
+	if err := e.loadRooms(ctx); err != nil {
 		return err
 	}
 	e.log.InfoContext(ctx, "assets ensured", "project", project, "assets", len(assets), "created", created)

@@ -47,6 +47,7 @@ type Settings struct {
 	Discover        bool                // false: the rooms stay as they are
 	Wanted          func(RoomInfo) bool // asset filter; nil: all
 	NotifyUsers     bool
+	Stream          bool          // let the calendar tell of changes, if it can
 	GiveUpAfter     time.Duration // how long a booking may fail to reach Exchange; 0 means 10 minutes
 	Workers         int           // meetings worked on at once; 0 means 8
 	Readers         int           // rooms polled at once; 0 means 8
@@ -60,19 +61,26 @@ type Engine struct {
 	bookings Bookings
 	assets   Assets
 	store    Store
+	watch    Observer
 	log      *slog.Logger
 	now      func() time.Time
 
-	rooms    atomic.Pointer[map[meeting.RoomID]meeting.Room]
-	wakeWork chan struct{}
-	wakePoll chan struct{}
-	watched  chan []meeting.AssetID
-	inbox    *inbox
+	rooms     atomic.Pointer[map[meeting.RoomID]meeting.Room]
+	wakeWork  chan struct{}
+	wakePoll  chan struct{}
+	wakeWatch chan struct{}
+	reading   *readers
+	watched   chan []meeting.AssetID
+	inbox     *inbox
 
-	health sync.Mutex
+	health chan struct{}   // holds one token while broken and worked are in use
 	broken map[string]bool // codes told to the administrator
 	worked map[string]bool // sides that answered in this run
-	doubt  bool            // the last reconciliation was suspicious
+
+	doubt bool // the last reconciliation was suspicious
+
+	compared atomic.Bool // the lists of bookings were read in this run
+	held     sync.Once   // warns of meetings that are held back
 }
 
 // Ports are what the engine works with.
@@ -81,6 +89,7 @@ type Ports struct {
 	Bookings Bookings
 	Assets   Assets
 	Store    Store
+	Observer Observer         // nil: nobody
 	Log      *slog.Logger     // names the configuration
 	Now      func() time.Time // nil means the system clock
 }
@@ -102,11 +111,16 @@ func New(s Settings, p Ports) *Engine {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
+	if p.Observer == nil {
+		p.Observer = unobserved{}
+	}
 	e := &Engine{
 		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
-		log: p.Log, now: p.Now,
+		watch: p.Observer, log: p.Log, now: p.Now,
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
-		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(), broken: map[string]bool{}, worked: map[string]bool{},
+		wakeWatch: make(chan struct{}, 1), reading: newReaders(s.Readers),
+		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(),
+		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{},
 	}
 	e.rooms.Store(&map[meeting.RoomID]meeting.Room{})
 	return e
@@ -115,6 +129,10 @@ func New(s Settings, p Ports) *Engine {
 // Run works until ctx ends, which is no error, or until this process no longer
 // owns the configuration. When it returns, nothing of it runs any more.
 func (e *Engine) Run(ctx context.Context) error {
+	// A meeting planned without knowing its rooms would seem to need nothing.
+	if err := e.retryStore(ctx, e.loadRooms); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("reading the rooms: %w", err)
+	}
 	group, running := errgroup.WithContext(ctx)
 	for _, loop := range []struct {
 		name string
@@ -122,6 +140,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}{
 		{"discovery", e.discovery},
 		{"polling", e.polling},
+		{"watching", e.watching},
 		{"working", e.working},
 		{"listening", e.listening},
 		{"observing", e.observing},
@@ -191,6 +210,7 @@ func (e *Engine) loadRooms(ctx context.Context) error {
 	}
 	e.rooms.Store(&rooms)
 	wake(e.wakePoll)
+	wake(e.wakeWatch)
 	var assets []meeting.AssetID
 	for _, room := range rooms {
 		if !room.Retired {

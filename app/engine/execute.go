@@ -130,21 +130,23 @@ func (j *job) createIn(ctx context.Context, mailbox meeting.Address, op plan.Op)
 	if err != nil {
 		return err
 	}
+	began := j.now()
 	made, err := j.calendar.Create(ctx, mailbox, j.draft(op))
 	if err != nil {
 		return j.end(ctx, sent, err)
 	}
-	return j.created(ctx, sent, made, op.Rooms)
+	return j.created(ctx, sent, made, op.Rooms, began)
 }
 
-// created stores a meeting of ours that was found or made.
-func (j *job) created(ctx context.Context, sent Operation, made meeting.Copy, rooms []meeting.RoomID) error {
+// created stores a meeting of ours that was found or made by a call that began
+// at began.
+func (j *job) created(ctx context.Context, sent Operation, made meeting.Copy, rooms []meeting.RoomID, began time.Time) error {
 	return j.apply(ctx, &sent, sent.Intent.Occurrence, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		m.CopyMailbox, m.CopyItem = made.Mailbox, made.Item
 		if made.UID != "" {
 			m.UID = made.UID
 		}
-		o.Wrote(made, rooms, nil, at)
+		o.Wrote(made, rooms, nil, meeting.Moment{Now: began, Tick: at.Tick})
 		return nil
 	})
 }
@@ -172,6 +174,7 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 	if err != nil {
 		return err
 	}
+	writing := j.now()
 	after, err := j.calendar.Update(ctx, place, before, Change{
 		Span: op.Span, Add: j.roomList(op.Add), Remove: j.roomList(op.Remove),
 	})
@@ -185,7 +188,7 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 		if o.Key == "" {
 			m.CopyItem = after.Item
 		}
-		o.Wrote(after, op.Add, op.Remove, at)
+		o.Wrote(after, op.Add, op.Remove, meeting.Moment{Now: writing, Tick: at.Tick})
 		return nil
 	})
 }

@@ -52,11 +52,15 @@ func (e *Engine) retryAt(err *Error, attempts int) time.Time {
 // report keeps the configuration's status: what only an administrator can mend
 // is told once, after it has lasted a while, and once more when it is over.
 func (e *Engine) report(ctx context.Context, side string, failure *Error) {
-	e.health.Lock()
-	defer e.health.Unlock()
 	if failure != nil && failure.Class != Broken {
 		return
 	}
+	select {
+	case e.health <- struct{}{}: // what follows waits for the database
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-e.health }()
 	if failure == nil {
 		for key := range e.broken {
 			if len(key) > len(side) && key[:len(side)] == side {

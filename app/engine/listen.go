@@ -70,15 +70,20 @@ type ear Engine
 
 // Connected implements Listener: what happened while nobody listened is found
 // by comparing.
-func (e *ear) Connected(context.Context) { wake(e.inbox.audit) }
+func (e *ear) Connected(context.Context) {
+	e.watch.Listening(true)
+	wake(e.inbox.audit)
+}
 
 // Disconnected implements Listener.
 func (e *ear) Disconnected(err error) {
+	e.watch.Listening(false)
 	e.log.Info("connection to the Booking app lost", "error", err)
 }
 
 // Changed implements Listener.
 func (e *ear) Changed(_ context.Context, bookings []Booking) {
+	e.watch.Heard(len(bookings))
 	for _, b := range bookings {
 		e.inbox.put(hint{Booking: b, told: true})
 	}
@@ -193,6 +198,7 @@ func (e *Engine) reconciling(ctx context.Context) error {
 		switch {
 		case err == nil:
 			fails, again = 0, jitter(time.Hour)
+			e.watch.Compared()
 			e.report(ctx, "booking", nil)
 		case errors.Is(err, errDoubtful):
 			again = 2 * time.Minute
@@ -226,6 +232,7 @@ func (e *Engine) reconcile(ctx context.Context) error {
 			missing, known = append(missing, gone...), known+of
 		}
 	}
+	e.compared.Store(true)
 	slices.Sort(missing)
 	missing = slices.Compact(missing)
 	if n := len(missing); n > 5 && 2*n > known && !e.doubted() {
@@ -235,7 +242,7 @@ func (e *Engine) reconcile(ctx context.Context) error {
 	for _, id := range missing {
 		e.inbox.put(hint{Booking: Booking{ID: id}})
 	}
-	e.settleDoubt()
+	e.doubt = false
 	return nil
 }
 
@@ -272,15 +279,7 @@ func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span
 // doubted remembers that a reconciliation looked suspicious, and reports
 // whether the one before did already.
 func (e *Engine) doubted() bool {
-	e.health.Lock()
-	defer e.health.Unlock()
 	before := e.doubt
 	e.doubt = true
 	return before
-}
-
-func (e *Engine) settleDoubt() {
-	e.health.Lock()
-	defer e.health.Unlock()
-	e.doubt = false
 }

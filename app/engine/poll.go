@@ -16,7 +16,7 @@ import (
 // not answer occupies its reader and nobody else.
 func (e *Engine) polling(ctx context.Context) error {
 	group, reading := errgroup.WithContext(ctx)
-	readers := &readers{free: make(chan struct{}, e.Readers), busy: map[meeting.RoomID]bool{}}
+	readers := e.reading
 	group.Go(func() error {
 		for {
 			rooms, err := e.store.DueRooms(reading, 4*e.Readers+readers.count())
@@ -52,13 +52,14 @@ type readers struct {
 	busy map[meeting.RoomID]bool
 }
 
+func newReaders(n int) *readers {
+	return &readers{free: make(chan struct{}, n), busy: map[meeting.RoomID]bool{}}
+}
+
 // begin takes a reader for a room, waiting for a free one. It is false for a
 // room that is being read already, and when ctx ended.
 func (r *readers) begin(ctx context.Context, room meeting.RoomID) bool {
-	r.mu.Lock()
-	busy := r.busy[room]
-	r.mu.Unlock()
-	if busy {
+	if r.has(room) {
 		return false
 	}
 	select {
@@ -77,6 +78,12 @@ func (r *readers) end(room meeting.RoomID) {
 	delete(r.busy, room)
 	r.mu.Unlock()
 	<-r.free
+}
+
+func (r *readers) has(room meeting.RoomID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.busy[room]
 }
 
 func (r *readers) count() int {

@@ -57,6 +57,18 @@ type Calendar interface {
 	ServiceUser() meeting.Address
 }
 
+// Watcher is a Calendar that can tell at once when something changed. What it
+// tells are hints: they make rooms be polled earlier, some may be missing and
+// some unfounded.
+type Watcher interface {
+	// Watch calls changed for rooms in whose calendars something may have
+	// changed, until ctx ends. It reconnects by itself, and calls changed for
+	// rooms that may have changed unnoticed meanwhile. changed is quick and may
+	// be called concurrently. When Watch returns, nothing of it runs any more;
+	// an error means that it could not go on.
+	Watch(ctx context.Context, rooms []meeting.Address, changed func(room meeting.Address)) error
+}
+
 // RoomInfo is a room of the room list.
 type RoomInfo struct {
 	Address meeting.Address
@@ -321,7 +333,9 @@ type Claim struct {
 	Meeting  meeting.ID
 	Token    string
 	Attempts int
-	Failing  time.Time // since when it fails; zero if it does not
+	Failing  time.Time     // since when it fails; zero if it does not
+	Waited   time.Duration // how long ago the change was seen that it is about
+	Import   bool          // it came with so many others that nobody waits for it
 }
 
 // Loaded is a claimed meeting.
@@ -329,6 +343,17 @@ type Loaded struct {
 	Meeting *meeting.Meeting
 	Gen     int64      // generation of what is known of it
 	Open    *Operation // sent by an attempt whose end is unknown; nil if none
+	// Takeover tells how far the bookings of an earlier app are known; nil
+	// unless the meeting has such bookings.
+	Takeover *Takeover
+}
+
+// Takeover is the state of a database taken over from an earlier app.
+type Takeover struct {
+	ReadAt map[meeting.RoomID]time.Time // when a room's calendar was last read; only those that were
+	Unread int                          // rooms whose calendars were never read and can be
+	Shown  int                          // meetings with bookings of the earlier app that Exchange shows
+	Lost   int                          // meetings with such bookings, not linked, that no room shows
 }
 
 // Intent is an effect about to be sent.

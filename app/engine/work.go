@@ -115,11 +115,14 @@ type job struct {
 	m     *meeting.Meeting
 	gen   int64
 	log   *slog.Logger
+
+	began   time.Time
+	carried meeting.Origin // the side that a change was carried to
 }
 
 // work brings one meeting to rest, or as far as it gets.
 func (e *Engine) work(ctx context.Context, stop <-chan struct{}, c Claim) error {
-	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting)}
+	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting), began: e.now()}
 	due, err := j.run(ctx)
 	release := Release{Due: due}
 	if err != nil {
@@ -148,7 +151,7 @@ func (j *job) failed(ctx context.Context, err error) Release {
 	case Throttled, Stale:
 		release.Failed = false
 	case Refused:
-		release.Parked, release.Due = failure.Code, j.now().Add(24*time.Hour)
+		release.Parked, release.Due = failure.Code, j.now().Add(jitter(time.Hour))
 	case Transient, Broken, InvalidToken, NoMailbox, NotFound, Unmatched:
 		if failure.Ambiguous {
 			release.Due = j.now().Add(ambiguityTime)
@@ -185,17 +188,32 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 			}
 			continue
 		}
+		if loaded.Takeover != nil {
+			again, wait, err := j.takeOver(ctx, *loaded.Takeover)
+			if err != nil || !wait.IsZero() {
+				return wait, err
+			}
+			if again {
+				continue
+			}
+		}
 		p := j.plan(j.m)
 		if err := j.tell(ctx, p.Findings); err != nil {
 			return time.Time{}, err
 		}
 		if len(p.Ops) == 0 {
+			if p.Wake.IsZero() {
+				j.settled()
+			}
 			return p.Wake, nil
 		}
 		started := j.now()
+		j.follow(p.Ops[0])
 		if err := j.execute(ctx, p.Ops[0]); err != nil {
+			j.watch.Operated(p.Ops[0].Kind, classOf(err).Code, j.now().Sub(started))
 			return time.Time{}, fmt.Errorf("%s: %w", p.Ops[0].Kind, err)
 		}
+		j.watch.Operated(p.Ops[0].Kind, "", j.now().Sub(started))
 		for _, item := range p.Ops[0].Items {
 			written = append(written, item.Occurrence)
 		}
@@ -262,7 +280,8 @@ func (j *job) end(ctx context.Context, op Operation, err error) error {
 		return err
 	}
 	if stored := j.store.Fail(ctx, j.claim, op, failure.Code); stored != nil {
-		return errors.Join(err, stored)
+		// It still counts as open: nothing else may be sent because of its end.
+		return fmt.Errorf("%s, not stored: %w", failure.Code, stored)
 	}
 	return err
 }

@@ -46,6 +46,10 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 		for i, item := range op.Items {
 			if o := m.Occurrence(item.Occurrence); o != nil {
 				o.BookingWritten(ids[i], item.Span, item.Assets, at.Tick)
+				// Written was what Exchange shows: this is what both share. If it
+				// were recorded later, a person who moves the booking meanwhile
+				// would be taken for a difference that Exchange decides.
+				o.Agreed(item.Span, roomsOf(item.Assets, *j.rooms.Load()))
 			}
 		}
 		return nil, nil
@@ -165,6 +169,7 @@ func (j *job) resolveCreate(ctx context.Context, open Operation) (time.Time, err
 		return time.Time{}, j.store.Fail(ctx, j.claim, open, "occurrence_gone")
 	}
 	op.Rooms = roomsOf(o.Assets, *j.rooms.Load())
+	began := j.now()
 	found, ok, err := j.calendar.Find(ctx, open.Intent.Mailbox, j.draft(op))
 	if err != nil && classOf(err).Class != NoMailbox {
 		return time.Time{}, err
@@ -180,7 +185,19 @@ func (j *job) resolveCreate(ctx context.Context, open Operation) (time.Time, err
 			return nil
 		})
 	}
-	return time.Time{}, j.created(ctx, open, found, op.Rooms)
+	// It has the rooms that were booked when it was sent.
+	return time.Time{}, j.created(ctx, open, found, invitedTo(found, *j.rooms.Load()), began)
+}
+
+func invitedTo(c meeting.Copy, rooms map[meeting.RoomID]meeting.Room) []meeting.RoomID {
+	var out []meeting.RoomID
+	for id, room := range rooms {
+		if _, ok := c.Rooms[room.Address]; ok {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // notFound believes that an operation had no effect once it can no longer be
@@ -202,7 +219,10 @@ func (j *job) resolveWrite(ctx context.Context, open Operation) (time.Time, erro
 	if err != nil {
 		return time.Time{}, err
 	}
-	adopted := j.adopt(found)
+	adopted, err := j.adopt(ctx, open, found)
+	if err != nil {
+		return time.Time{}, err
+	}
 	if len(adopted) == 0 {
 		return j.notFound(ctx, open)
 	}
@@ -249,28 +269,60 @@ func (j *job) strangers(ctx context.Context, open Operation) ([]Booking, error) 
 	return out, nil
 }
 
-// adopt gives unknown bookings to occurrences that have none: first those at
-// the same time, then, for a single meeting, one that a person moved.
-func (j *job) adopt(found []Booking) map[meeting.OccurrenceID]Booking {
+// adopt gives unknown bookings to occurrences that have none. What the
+// attempt wanted tells them best; but meanwhile the occurrence may have left
+// Exchange, and a person may have moved the booking.
+func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[meeting.OccurrenceID]Booking, error) {
 	out := map[meeting.OccurrenceID]Booking{}
-	used := map[meeting.BookingID]bool{}
 	var without []*meeting.Occurrence
 	for _, o := range j.m.Occurrences {
-		if o.Booking != 0 {
-			continue
+		if o.Booking == 0 {
+			without = append(without, o)
 		}
-		without = append(without, o)
-		for _, b := range found {
-			if !used[b.ID] && showsAt(o, b.Span) {
-				out[o.ID], used[b.ID] = b, true
-				break
+	}
+	match := func(is func(*meeting.Occurrence, Booking) bool) {
+		for _, o := range without {
+			if _, has := out[o.ID]; has {
+				continue
+			}
+			if i := slices.IndexFunc(found, func(b Booking) bool { return is(o, b) }); i >= 0 {
+				out[o.ID] = found[i]
+				found = slices.Delete(slices.Clone(found), i, i+1)
 			}
 		}
 	}
-	if len(without) == 1 && len(out) == 0 && len(found) == 1 {
+	single := len(without) == 1
+	match(func(o *meeting.Occurrence, b Booking) bool { return showsAt(o, b.Span) })
+	match(func(o *meeting.Occurrence, b Booking) bool { return o.Key == meeting.KeyOf(b.Span.Start) })
+	match(func(_ *meeting.Occurrence, b Booking) bool { return single && b.Span.Equal(open.Intent.Span) })
+	groups := map[meeting.GroupID]bool{j.m.Group: true}
+	for _, b := range out {
+		groups[b.Group] = true
+	}
+	match(func(_ *meeting.Occurrence, b Booking) bool { return b.Group != 0 && groups[b.Group] })
+	if !single || len(out) > 0 || len(found) != 1 {
+		return out, nil
+	}
+	other, err := j.ofAnother(ctx, found[0])
+	if err == nil && !other {
 		out[without[0].ID] = found[0]
 	}
-	return out
+	return out, err
+}
+
+// ofAnother tells whether a room shows another meeting at the booking's time:
+// then the booking is that one's, whose write may be under way as well.
+func (j *job) ofAnother(ctx context.Context, b Booking) (bool, error) {
+	for _, id := range roomsOf(b.Assets, *j.rooms.Load()) {
+		shown, err := j.calendar.Window(ctx, j.room(id).Address, b.Span, nil)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(shown, func(s meeting.Sighting) bool { return s.UID != j.m.UID && s.Span.Equal(b.Span) }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func showsAt(o *meeting.Occurrence, span meeting.Span) bool {

@@ -187,6 +187,7 @@ type Meeting struct {
 	CopyMailbox Address // mailbox that holds the organizer's copy; empty if unknown
 	CopyItem    ItemID  // a hint: it changes when the copy moves
 	Occurrences []*Occurrence
+	Legacy      []Legacy // bookings an earlier app knew, until they are linked
 }
 
 // Occurrence is one date of a meeting: what each side says, and the base, the
@@ -230,8 +231,11 @@ type Cell struct {
 	ChangeKey ChangeKey
 	Invited   bool // listed in the organizer's copy
 	Answer    Answer
-	// AnsweredAt is the time the organizer's copy gives for the answer.
+	// AnsweredAt and AnsweredAs are the room's line in the organizer's copy as
+	// it was last read: its time and its answer. A line that still says the
+	// same is no answer to a later change.
 	AnsweredAt time.Time
+	AnsweredAs Answer
 	SeenAt     time.Time // when Seen or SeenSpan last changed
 }
 
@@ -256,6 +260,7 @@ func (m *Meeting) Occurrence(id OccurrenceID) *Occurrence {
 // Clone returns a copy that shares nothing with the meeting.
 func (m *Meeting) Clone() *Meeting {
 	c := *m
+	c.Legacy = slices.Clone(m.Legacy)
 	c.Occurrences = make([]*Occurrence, len(m.Occurrences))
 	for i, o := range m.Occurrences {
 		copied := *o

@@ -63,9 +63,10 @@ func (c *Cell) see(p Presence, span Span, now time.Time) bool {
 	return true
 }
 
-// Wrote records that we made or changed the organizer's copy, and that the
-// rooms owe an answer. Before a change the copy was looked at (see Looked), so
-// that an answer given to the former state is not taken for one to this.
+// Wrote records that we made or changed the organizer's copy by a call that
+// began at at.Now, and that the rooms owe an answer. Before a change the copy
+// was looked at (see Looked), so that an answer given to the former state is
+// not taken for one to this.
 func (o *Occurrence) Wrote(c Copy, add, remove []RoomID, at Moment) {
 	moved := o.Copy != CopyLive || !o.CopySpan.Equal(c.Span)
 	o.Copy, o.CopySpan, o.CopyCheckedAt = CopyLive, c.Span, at.Now
@@ -73,19 +74,27 @@ func (o *Occurrence) Wrote(c Copy, add, remove []RoomID, at Moment) {
 	for _, room := range add {
 		cell := o.cell(room)
 		cell.Invited, cell.Answer = true, NoAnswer
-		cell.see(None, Span{}, at.Now)
+		cell.forget(at.Now)
 	}
 	for _, room := range remove {
 		cell := o.cell(room)
 		cell.Invited, cell.Answer = false, NoAnswer
-		cell.see(None, Span{}, at.Now)
+		cell.forget(at.Now)
 	}
 	if moved {
 		// What a room answered, or showed, before the change says nothing of it.
 		for i := range o.Cells {
 			o.Cells[i].Answer = NoAnswer
-			o.Cells[i].see(None, Span{}, at.Now)
+			o.Cells[i].forget(at.Now)
 		}
+	}
+}
+
+// forget takes back what the room showed before now. What it shows since may
+// be its last word.
+func (c *Cell) forget(now time.Time) {
+	if !c.SeenAt.After(now) {
+		c.see(None, Span{}, now)
 	}
 }
 
@@ -124,11 +133,11 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		if !invited && !c.Partial && !cell.BaseIn {
 			// It was taken out, or is about to leave: if it shows the occurrence
 			// from now on, somebody put it back.
-			cell.see(None, Span{}, at.Now)
+			cell.forget(at.Now)
 		}
-		fresh := answer.At.IsZero() || !answer.At.Equal(cell.AnsweredAt)
+		fresh := answer.At.IsZero() || !answer.At.Equal(cell.AnsweredAt) || answer.Answer != cell.AnsweredAs
 		if answer.Answer != "" && answer.Answer != NoAnswer && fresh {
-			cell.Answer, cell.AnsweredAt = answer.Answer, answer.At
+			cell.Answer, cell.AnsweredAt, cell.AnsweredAs = answer.Answer, answer.At, answer.Answer
 		}
 		shown := cell.Seen == Booked && cell.SeenSpan.Equal(c.Span)
 		owing = owing || invited && cell.Answer != Declined && !shown
@@ -150,13 +159,14 @@ func (o *Occurrence) books(room Room) bool {
 	return o.BookingLive && slices.ContainsFunc(room.Assets, func(a AssetID) bool { return slices.Contains(o.Assets, a) })
 }
 
+// gone: what the rooms show stays as it was seen. They still show it until they
+// have processed a cancellation, or for good if they were never sent one.
 func (o *Occurrence) gone(at Moment) {
 	o.Copy, o.CopySpan, o.CopyCheckedAt, o.ExchangeTick = CopyGone, Span{}, at.Now, at.Tick
 	o.AskedBy, o.AskedAt = Nobody, time.Time{}
 	for i := range o.Cells {
 		c := &o.Cells[i]
 		c.Invited, c.Answer = false, NoAnswer
-		c.see(None, Span{}, at.Now)
 	}
 }
 
@@ -212,11 +222,14 @@ func (o *Occurrence) agree(span Span, rooms []RoomID) {
 func (o *Occurrence) Agreed(span Span, rooms []RoomID) { o.agree(span, rooms) }
 
 // Answered records that no answer is outstanding: these rooms hold the span.
+// What a room showed since the last look at the organizer's copy is newer than
+// the answers in it.
 func (o *Occurrence) Answered(span Span, rooms []RoomID, at Moment) {
 	o.AskedBy, o.AskedAt, o.ExchangeTick = Nobody, time.Time{}, at.Tick
 	for i := range o.Cells {
 		c := &o.Cells[i]
 		switch {
+		case c.Seen != Pending && c.SeenAt.After(o.CopyCheckedAt):
 		case slices.Contains(rooms, c.Room):
 			c.see(Booked, span, at.Now)
 		case c.Invited:

@@ -155,6 +155,10 @@ func (p *planner) wake(t time.Time) {
 }
 
 func (p *planner) occurrence(o *meeting.Occurrence) {
+	if slices.ContainsFunc(o.Cells, func(c meeting.Cell) bool { _, known := p.Rooms[c.Room]; return !known }) {
+		p.wake(p.Now.Add(5 * time.Second)) // a room that was added a moment ago
+		return
+	}
 	if o.Refusal != "" {
 		p.refused(o)
 		return

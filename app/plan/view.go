@@ -123,13 +123,15 @@ func (p *planner) goneCopy(o *meeting.Occurrence, e *exchangeView) {
 }
 
 // askedCopy: while rooms owe an answer, the organizer's copy tells the time,
-// and a room is in when it accepted that time or shows it.
+// and a room is in when it accepted that time or shows it. An acceptance that
+// the copy still tells of a room that let go of the entry is one of an earlier
+// time: the answer to this one is on its way.
 func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 	e.live, e.span = true, o.CopySpan
 	for _, c := range o.Cells {
 		switch {
 		case !p.active(c.Room) || !c.Invited:
-		case c.Answer == meeting.Accepted, c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan):
+		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !leftSince(o, c):
 			e.in[c.Room] = true
 		case c.Answer == meeting.Declined:
 			e.declined[c.Room] = true
@@ -137,6 +139,11 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 			e.waiting[c.Room] = true
 		}
 	}
+}
+
+// leftSince: the room showed the occurrence since it was asked, and no longer does.
+func leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
+	return c.Seen == meeting.None && c.SeenAt.After(o.AskedAt)
 }
 
 // calendars: at rest the rooms' own calendars are the truth. A room of the base
@@ -147,7 +154,7 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 		e.live, e.span = true, newest.SeenSpan
 	}
 	var joining time.Time
-	lost := false
+	lost, undecided := false, false
 	for _, c := range o.Cells {
 		if !p.active(c.Room) {
 			continue
@@ -167,6 +174,7 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 				joining = c.SeenAt
 			}
 		case c.Seen == meeting.Pending:
+			undecided = true
 			p.doubt(e, c.SeenAt)
 		default:
 			lost = lost || o.CopyCheckedAt.Before(c.SeenAt)
@@ -174,6 +182,12 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 		}
 	}
 	if len(e.in) > 0 {
+		return
+	}
+	if undecided {
+		// The room, or its delegate, considers a change: that is no decline, and
+		// the slot is held as long as it takes.
+		e.hold, e.until = true, p.Now.Add(5*time.Minute)
 		return
 	}
 	if !joining.IsZero() {

@@ -57,6 +57,7 @@ type Configuration struct {
 	StatusSince     null.Time         `boil:"status_since" json:"status_since,omitempty" toml:"status_since" yaml:"status_since,omitempty"`
 	CreatedAt       time.Time         `boil:"created_at" json:"created_at" toml:"created_at" yaml:"created_at"`
 	UpdatedAt       time.Time         `boil:"updated_at" json:"updated_at" toml:"updated_at" yaml:"updated_at"`
+	Streaming       bool              `boil:"streaming" json:"streaming" toml:"streaming" yaml:"streaming"`
 
 	R *configurationR `boil:"-" json:"-" toml:"-" yaml:"-"`
 	L configurationL  `boil:"-" json:"-" toml:"-" yaml:"-"`
@@ -95,6 +96,7 @@ var ConfigurationColumns = struct {
 	StatusSince     string
 	CreatedAt       string
 	UpdatedAt       string
+	Streaming       string
 }{
 	ID:              "id",
 	ClientID:        "client_id",
@@ -128,6 +130,7 @@ var ConfigurationColumns = struct {
 	StatusSince:     "status_since",
 	CreatedAt:       "created_at",
 	UpdatedAt:       "updated_at",
+	Streaming:       "streaming",
 }
 
 var ConfigurationTableColumns = struct {
@@ -163,6 +166,7 @@ var ConfigurationTableColumns = struct {
 	StatusSince     string
 	CreatedAt       string
 	UpdatedAt       string
+	Streaming       string
 }{
 	ID:              "configuration.id",
 	ClientID:        "configuration.client_id",
@@ -196,6 +200,7 @@ var ConfigurationTableColumns = struct {
 	StatusSince:     "configuration.status_since",
 	CreatedAt:       "configuration.created_at",
 	UpdatedAt:       "configuration.updated_at",
+	Streaming:       "configuration.streaming",
 }
 
 // Generated where
@@ -398,6 +403,7 @@ var ConfigurationWhere = struct {
 	StatusSince     whereHelpernull_Time
 	CreatedAt       whereHelpertime_Time
 	UpdatedAt       whereHelpertime_Time
+	Streaming       whereHelperbool
 }{
 	ID:              whereHelperint64{field: "\"ews\".\"configuration\".\"id\""},
 	ClientID:        whereHelperstring{field: "\"ews\".\"configuration\".\"client_id\""},
@@ -431,6 +437,7 @@ var ConfigurationWhere = struct {
 	StatusSince:     whereHelpernull_Time{field: "\"ews\".\"configuration\".\"status_since\""},
 	CreatedAt:       whereHelpertime_Time{field: "\"ews\".\"configuration\".\"created_at\""},
 	UpdatedAt:       whereHelpertime_Time{field: "\"ews\".\"configuration\".\"updated_at\""},
+	Streaming:       whereHelperbool{field: "\"ews\".\"configuration\".\"streaming\""},
 }
 
 // ConfigurationRels is where relationship names are stored.
@@ -450,9 +457,9 @@ func (*configurationR) NewStruct() *configurationR {
 type configurationL struct{}
 
 var (
-	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at"}
+	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming"}
 	configurationColumnsWithoutDefault = []string{}
-	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at"}
+	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming"}
 	configurationPrimaryKeyColumns     = []string{"id"}
 	configurationGeneratedColumns      = []string{}
 )

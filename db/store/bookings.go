@@ -30,11 +30,22 @@ func (t *Term) observe(ctx context.Context, tx pgx.Tx, o engine.BookingObservati
 	if len(records) > 0 {
 		return t.observeKnown(ctx, tx, records[0], o)
 	}
-	if o.Booking.Cancelled || !o.Booking.Span.End.After(t.db.now()) {
+	if o.Booking.Cancelled {
+		return t.observeStranger(ctx, tx)
+	}
+	if !o.Booking.Span.End.After(t.db.now()) {
 		return engine.Ignored, nil
 	}
-	if hold, err := t.heldBack(ctx, tx, o); err != nil || hold != "" {
+	hold, err := t.heldBack(ctx, tx, o)
+	if err != nil || hold == engine.Ignored {
 		return hold, err
+	}
+	inherited, err := t.observeLegacy(ctx, tx, o)
+	if err != nil || inherited != "" {
+		return inherited, err
+	}
+	if hold != "" {
+		return hold, nil
 	}
 	return t.observeNew(ctx, tx, o)
 }
@@ -60,6 +71,24 @@ func (t *Term) observeKnown(ctx context.Context, tx pgx.Tx, r *record, o engine.
 		return engine.Changed, makeDue(ctx, tx, []meeting.ID{r.ID}, priorityHuman, 0)
 	}
 	return engine.Unchanged, nil
+}
+
+// observeStranger judges the cancellation of a booking that nobody knows. It
+// may be one that we made a moment ago and whose number is not stored yet: a
+// person can be that quick.
+func (t *Term) observeStranger(ctx context.Context, tx pgx.Tx) (engine.Observed, error) {
+	var open bool
+	err := tx.QueryRow(ctx,
+		`select exists (select from ews.operation p join ews.meeting m on m.id = p.meeting_id
+		                where m.configuration_id = $1 and p.status = 'sending' and p.kind = 'write_bookings')`,
+		t.config).Scan(&open)
+	if err != nil {
+		return "", fmt.Errorf("looking for open writes: %w", err)
+	}
+	if open {
+		return engine.Deferred, nil
+	}
+	return engine.Ignored, nil
 }
 
 // heldBack tells why an unknown booking must not become a meeting now. While a

@@ -289,3 +289,20 @@ func TestABookingIsObservedOnce(t *testing.T) {
 	}))
 	require.Equal(t, 1, value[int](o, `select count(*) from ews.occurrence`))
 }
+
+func TestACancellationMayComeBeforeTheNumberIsStored(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	lake := o.room("lake@example.com", 10)
+	o.read(lake, entry("made in Outlook", o.hour(9)))
+	c := o.claim()
+	op, err := o.term.Begin(t.Context(), c, engine.Intent{
+		Side: meeting.Eliona, Kind: plan.WriteBookings, Assets: []meeting.AssetID{10}, Span: o.hour(9),
+	})
+	require.NoError(t, err)
+	gone := o.booking()
+	gone.Booking.Cancelled = true
+	require.Equal(t, engine.Deferred, o.observe(gone), "it may be the one being written")
+	require.NoError(t, o.term.Fail(t.Context(), c, op, "no_effect"))
+	require.Equal(t, engine.Ignored, o.observe(gone))
+}

@@ -25,7 +25,7 @@ type record struct {
 func load(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]*record, error) {
 	rows, err := tx.Query(ctx,
 		`select id, configuration_id, uid, origin, organizer, private, coalesce(booking_group_id, 0), ref,
-		        copy_mailbox, copy_item, want_gen
+		        copy_mailbox, copy_item, want_gen, `+legacyOf+`
 		 from ews.meeting where `+where+` order by id for update`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("loading meetings: %w", err)
@@ -33,7 +33,7 @@ func load(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]*record,
 	records, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*record, error) {
 		r := &record{Meeting: &meeting.Meeting{}}
 		return r, row.Scan(&r.ID, &r.Config, &r.UID, &r.Origin, &r.Organizer, &r.Private, &r.Group, &r.Ref,
-			&r.CopyMailbox, &r.CopyItem, &r.wantGen)
+			&r.CopyMailbox, &r.CopyItem, &r.wantGen, &r.Legacy)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("loading meetings: %w", err)
@@ -96,7 +96,7 @@ func loadOccurrences(ctx context.Context, tx pgx.Tx, ids []int64, byID map[meeti
 func loadCells(ctx context.Context, tx pgx.Tx, ids []int64, occurrences map[meeting.OccurrenceID]*meeting.Occurrence) error {
 	rows, err := tx.Query(ctx,
 		`select c.occurrence_id, c.room_id, c.base_in, c.seen, c.seen_start, c.seen_end, c.seen_sequence,
-		        c.item_id, c.change_key, c.invited, c.answer, c.answered_at, c.seen_at
+		        c.item_id, c.change_key, c.invited, c.answer, c.answered_at, c.seen_at, c.answered_as
 		 from ews.cell c join ews.occurrence o on o.id = c.occurrence_id
 		 where o.meeting_id = any($1) order by c.room_id`, ids)
 	if err != nil {
@@ -107,7 +107,7 @@ func loadCells(ctx context.Context, tx pgx.Tx, ids []int64, occurrences map[meet
 	c := meeting.Cell{}
 	_, err = pgx.ForEachRow(rows, []any{
 		&of, &c.Room, &c.BaseIn, &c.Seen, &t[0], &t[1], &c.Sequence,
-		&c.Item, &c.ChangeKey, &c.Invited, &c.Answer, &t[2], &t[3],
+		&c.Item, &c.ChangeKey, &c.Invited, &c.Answer, &t[2], &t[3], &c.AnsweredAs,
 	}, func() error {
 		cell := c
 		cell.SeenSpan = meeting.Span{Start: orZero(t[0]), End: orZero(t[1])}

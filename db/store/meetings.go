@@ -29,15 +29,18 @@ func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
 			         order by priority, due_at limit $2 for update skip locked) due
 			   where m.id = due.id
 			   returning m.*)
-			 select id, claim_token::text, attempts, failing_since from claimed order by priority, due_at`,
-			t.config, limit, claimTime)
+			 select id, claim_token::text, attempts, failing_since,
+			        coalesce(extract(epoch from now() - wanted_at), 0)::float8, priority = $4
+			 from claimed order by priority, due_at`,
+			t.config, limit, claimTime, priorityArchive)
 		if err != nil {
 			return err
 		}
 		claims, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c engine.Claim, err error) {
 			var failing *time.Time
-			err = row.Scan(&c.Meeting, &c.Token, &c.Attempts, &failing)
-			c.Failing = orZero(failing)
+			var waited float64
+			err = row.Scan(&c.Meeting, &c.Token, &c.Attempts, &failing, &waited, &c.Import)
+			c.Failing, c.Waited = orZero(failing), time.Duration(waited*float64(time.Second))
 			return c, err
 		})
 		return err
@@ -67,7 +70,13 @@ func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) 
 			return err
 		}
 		open, err := openOperation(ctx, tx, c.Meeting)
+		if err != nil {
+			return err
+		}
 		out = engine.Loaded{Meeting: r.Meeting, Gen: r.wantGen, Open: open}
+		if len(r.Legacy) > 0 {
+			out.Takeover, err = t.takeover(ctx, tx)
+		}
 		return err
 	})
 	return out, err
@@ -125,6 +134,7 @@ func (t *Term) Unknown(ctx context.Context, ids []meeting.BookingID) ([]meeting.
 		`select b.id from unnest($2::int[]) as b (id)
 		 where not exists (select from ews.occurrence where configuration_id = $1 and booking_id = b.id)
 		   and not exists (select from ews.booking_tombstone where configuration_id = $1 and booking_id = b.id)
+		   and not exists (select from ews.legacy_booking where booking_id = b.id)
 		 order by b.id`, t.config, ids)
 	if err != nil {
 		return nil, fmt.Errorf("looking for unknown bookings: %w", err)
@@ -204,6 +214,7 @@ func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.
 			   due_at = case when want_gen > $3 then now()
 			                 else now() + make_interval(secs => $4) end,
 			   priority = case when want_gen > $3 or $4 is not null then priority else 1 end,
+			   wanted_at = case when $4 is not null or $5 then wanted_at when want_gen > $3 then now() end,
 			   attempts = case when $5 then attempts + 1 else 0 end,
 			   failing_since = case when $5 then coalesce(failing_since, now()) end,
 			   parked_code = case when want_gen > $3 then '' else $6 end,

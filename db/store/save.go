@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,6 +18,7 @@ func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...
 	batch := &pgx.Batch{}
 	for _, r := range records {
 		t.queueHead(batch, r)
+		t.queueLegacy(batch, r)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("saving meetings: %w", err)
@@ -35,6 +37,7 @@ func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...
 		for _, o := range r.Occurrences {
 			was := r.before(o)
 			t.queueTombstone(batch, was, o, at)
+			t.queueFreed(batch, was, o)
 			queueCells(batch, was, o)
 		}
 	}
@@ -135,6 +138,28 @@ func (t *Term) queueTombstone(batch *pgx.Batch, was, o *meeting.Occurrence, at m
 		t.config, was.Booking, at)
 }
 
+// queueFreed lets meetings try again that the Booking app refused: a booking
+// left its slot, and it may be the one that was in their way. One that is being
+// worked on is not waited for.
+func (t *Term) queueFreed(batch *pgx.Batch, was, o *meeting.Occurrence) {
+	if was == nil || !was.BookingLive ||
+		o.BookingLive && was.BookingSpan.Equal(o.BookingSpan) && slices.Equal(was.Assets, o.Assets) {
+		return
+	}
+	batch.Queue(
+		`update ews.meeting set due_at = now(), parked_code = '', parked_at = null
+		 where id in (
+		   select m.id from ews.meeting m
+		   where m.configuration_id = $1 and m.parked_code <> '' and exists (
+		     select from ews.occurrence x join ews.cell c on c.occurrence_id = x.id
+		     join ews.room r on r.id = c.room_id
+		     join ews.asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox
+		     where x.meeting_id = m.id and c.seen <> 'none' and a.asset_id = any($2)
+		       and c.seen_start < $4 and c.seen_end > $3)
+		   for update of m skip locked)`,
+		t.config, assetInts(was.Assets), was.BookingSpan.Start, was.BookingSpan.End)
+}
+
 func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
 	for _, c := range o.Cells {
 		if was != nil {
@@ -144,15 +169,16 @@ func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
 		}
 		batch.Queue(
 			`insert into ews.cell (occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
-			                       item_id, change_key, invited, answer, answered_at, seen_at)
-			 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13, now()))
+			                       item_id, change_key, invited, answer, answered_at, seen_at, answered_as)
+			 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13, now()), $14)
 			 on conflict (occurrence_id, room_id) do update set
 			   base_in = excluded.base_in, seen = excluded.seen, seen_start = excluded.seen_start,
 			   seen_end = excluded.seen_end, seen_sequence = excluded.seen_sequence,
 			   item_id = excluded.item_id, change_key = excluded.change_key, invited = excluded.invited,
-			   answer = excluded.answer, answered_at = excluded.answered_at, seen_at = excluded.seen_at`,
+			   answer = excluded.answer, answered_at = excluded.answered_at, answered_as = excluded.answered_as,
+			   seen_at = excluded.seen_at`,
 			o.ID, c.Room, c.BaseIn, c.Seen, orNull(c.SeenSpan.Start), orNull(c.SeenSpan.End), c.Sequence,
-			c.Item, c.ChangeKey, c.Invited, c.Answer, orNull(c.AnsweredAt), orNull(c.SeenAt))
+			c.Item, c.ChangeKey, c.Invited, c.Answer, orNull(c.AnsweredAt), orNull(c.SeenAt), c.AnsweredAs)
 	}
 }
 
@@ -170,6 +196,7 @@ func makeDue(ctx context.Context, tx pgx.Tx, ids []meeting.ID, priority int, set
 		     from ews.occurrence o join ews.cell c on c.occurrence_id = o.id
 		     where o.meeting_id = m.id and c.seen_end > now()), 0) / 1e7 else 0 end)),
 		   priority = case when due_at is null then $2 else least(priority, $2) end,
+		   wanted_at = coalesce(wanted_at, now()),
 		   parked_code = '', parked_at = null,
 		   attempts = 0, failing_since = null
 		 where id = any($1)`, ids, priority, settle)

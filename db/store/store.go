@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,8 @@ import (
 type DB struct {
 	pool *pgxpool.Pool
 	now  func() time.Time
+	host string // with pid: this process, for people
+	pid  int
 }
 
 // Options are the settings of a DB.
@@ -53,7 +56,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	// The database keeps microseconds. Finer instants would change their order
 	// by being stored.
 	now := func() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
-	return &DB{pool: pool, now: now}, nil
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return &DB{pool: pool, now: now, host: host, pid: os.Getpid()}, nil
 }
 
 // Pool returns the pool, for packages that keep other tables.

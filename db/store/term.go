@@ -74,6 +74,13 @@ func (t *Term) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		_, err = tx.Exec(ctx,
+			`insert into ews.leader (configuration_id, host, pid) values ($1, $2, $3)
+			 on conflict (configuration_id) do update set host = excluded.host, pid = excluded.pid, since = now(),
+			   connected_at = null, wait_until = null`, t.config, t.db.host, t.db.pid)
+		if err != nil {
+			return err
+		}
 		// Claims of former owners are void: they can no longer commit. What failed
 		// need not wait, nor do rooms: a setting may have been mended, or the
 		// interval be another.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type Action struct {
 	Start      *time.Time     `json:"start,omitempty"`
 	End        *time.Time     `json:"end,omitempty"`
 	Rooms      []string       `json:"rooms,omitempty"`
+	Assets     []int32        `json:"assets,omitempty"`
 	Attendees  []string       `json:"attendees,omitempty"`
 	Project    string         `json:"project,omitempty"`
 	UID        string         `json:"uid,omitempty"`
@@ -108,7 +110,10 @@ type Asset struct {
 	Name    string `json:"name"`
 	Type    string `json:"assetType"`
 	Gone    bool   `json:"archived"`
-	Data    []struct {
+	// Functional and Locational name the parents, 0 for none.
+	Functional int32 `json:"parentFunctionalAssetId"`
+	Locational int32 `json:"parentLocationalAssetId"`
+	Data       []struct {
 		Subtype string         `json:"subtype"`
 		Data    map[string]any `json:"data"`
 	} `json:"data"`
@@ -119,6 +124,11 @@ func (c *Control) Assets(ctx context.Context) ([]Asset, error) {
 	var out []Asset
 	err := call(ctx, http.MethodGet, c.base+"/assets", nil, &out, nil)
 	return out, err
+}
+
+// DeleteAsset deletes an asset as a user of Eliona does.
+func (c *Control) DeleteAsset(ctx context.Context, id int32) error {
+	return call(ctx, http.MethodDelete, c.base+"/assets/"+strconv.Itoa(int(id)), nil, nil, nil)
 }
 
 // Notification is what a user of Eliona was told.
@@ -165,6 +175,28 @@ func (c *Control) SetRoom(ctx context.Context, change map[string]any) error {
 // Fault makes something go wrong.
 func (c *Control) Fault(ctx context.Context, rule map[string]any) error {
 	return call(ctx, http.MethodPost, c.base+"/faults", rule, nil, nil)
+}
+
+// Applied counts how often the faults of an operation happened; an empty
+// operation means all.
+func (c *Control) Applied(ctx context.Context, operation string) (int, error) {
+	var rules []struct {
+		Operation string `json:"operation"`
+		Applied   int    `json:"applied"`
+	}
+	err := call(ctx, http.MethodGet, c.base+"/faults", nil, &rules, nil)
+	n := 0
+	for _, rule := range rules {
+		if operation == "" || rule.Operation == operation {
+			n += rule.Applied
+		}
+	}
+	return n, err
+}
+
+// RevokeTokens makes every OAuth token issued so far invalid.
+func (c *Control) RevokeTokens(ctx context.Context) error {
+	return call(ctx, http.MethodPost, c.base+"/tokens/revoke", nil, nil, nil)
 }
 
 // NoFaults removes all faults.

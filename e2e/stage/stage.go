@@ -27,6 +27,7 @@ type Options struct {
 	Fixed     bool     // well-known ports, for people; otherwise free ones
 	Simulator []string // further flags of the simulators
 	Env       []string // further environment of the app, NAME=value
+	Binary    string   // of the app; empty builds it
 	Verbose   bool     // the app logs at debug level
 }
 
@@ -69,8 +70,10 @@ func Start(ctx context.Context, o Options) (s *Stage, err error) {
 		}
 		s.temporary = true
 	}
-	if s.appBinary, err = build(ctx, s.options.Root, ".", "ews"); err != nil {
-		return s, err
+	if s.appBinary = o.Binary; s.appBinary == "" {
+		if s.appBinary, err = build(ctx, s.options.Root, ".", "ews"); err != nil {
+			return s, err
+		}
 	}
 	simulator, err := build(ctx, s.options.Root, "./simulator", "simulator")
 	if err != nil {
@@ -127,17 +130,31 @@ func (s *Stage) URL() string { return s.url }
 
 // StartApp starts the app and waits until its API answers.
 func (s *Stage) StartApp(ctx context.Context) error {
+	if err := s.SpawnApp(); err != nil {
+		return err
+	}
+	return s.AwaitApp(ctx)
+}
+
+// SpawnApp starts the app and does not wait for anything. Further environment
+// wins over that of the stage.
+func (s *Stage) SpawnApp(further ...string) error {
 	env := append(os.Environ(),
 		"CONNECTION_STRING="+s.url, "API_ENDPOINT="+s.Addresses["ELIONA"], "API_TOKEN=secret",
 		"API_SERVER_PORT="+strconv.Itoa(s.port), "SSL_CERT_FILE="+s.CA())
 	if s.options.Verbose {
 		env = append(env, "LOG_LEVEL=debug")
 	}
-	var err error
-	s.app, err = startProcess(s.appBinary, nil, append(env, s.options.Env...), s.AppLog())
+	app, err := startProcess(s.appBinary, nil, append(append(env, s.options.Env...), further...), s.AppLog())
 	if err != nil {
 		return err
 	}
+	s.app = app
+	return nil
+}
+
+// AwaitApp waits until the app's API answers.
+func (s *Stage) AwaitApp(ctx context.Context) error {
 	return Until(ctx, 30*time.Second, "the app's API answers", func() (bool, error) {
 		if s.app.ended() {
 			return false, fmt.Errorf("the app ended at start, see %s", s.AppLog())
@@ -157,6 +174,14 @@ func (s *Stage) StopApp() (time.Duration, error) {
 	began := time.Now()
 	err := s.app.stop()
 	return time.Since(began), err
+}
+
+// ExitCode is how the app ended; false while it runs.
+func (s *Stage) ExitCode() (int, bool) {
+	if s.app == nil || !s.app.ended() {
+		return 0, false
+	}
+	return s.app.cmd.ProcessState.ExitCode(), true
 }
 
 // Configuration is the JSON an administrator would enter, with OAuth against
@@ -190,6 +215,11 @@ const token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
 // Call calls the app's API.
 func (s *Stage) Call(ctx context.Context, method, path string, in, out any) error {
 	return call(ctx, method, s.API+path, in, out, http.Header{"Authorization": {"Bearer " + token}})
+}
+
+// Eliona calls the Eliona API as another program of the installation.
+func (s *Stage) Eliona(ctx context.Context, method, path string, in, out any) error {
+	return call(ctx, method, s.Addresses["ELIONA"]+path, in, out, http.Header{"X-Api-Key": {"secret"}})
 }
 
 // Close stops everything and removes what was temporary.

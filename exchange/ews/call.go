@@ -23,6 +23,8 @@ type invocation struct {
 	mailbox   Mailbox
 	request   any  // wire request
 	writes    bool // a repeated execution would do harm
+	affinity  *Affinity
+	streaming bool // the answer goes on and on
 	// present tells whether the answer holds the expected response element.
 	present func(*wire.Body) bool
 
@@ -99,14 +101,25 @@ func validMailbox(m Mailbox) error {
 
 // attempt performs one request with one schema version.
 func (c *Client) attempt(ctx context.Context, inv *invocation, version string) (*wire.Body, *Error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.options.RequestTimeout, errRequestTimeout)
+	defer cancel()
+	resp, failure := c.send(ctx, inv, version)
+	if failure != nil {
+		return nil, failure
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return c.read(ctx, inv, resp)
+}
+
+// send sends one request and returns the answer as far as its header, unless
+// the server refused the credentials.
+func (c *Client) send(ctx context.Context, inv *invocation, version string) (*http.Response, *Error) {
 	inv.sentAt, inv.status, inv.header, inv.delivered = c.options.Now(), 0, nil, false
 	inv.requestID = newRequestID()
 	payload, err := wire.EncodeEnvelope(wire.Header{Version: version, Impersonate: string(inv.mailbox)}, inv.request)
 	if err != nil {
 		return nil, &Error{Operation: inv.operation, Code: CodeInvalidRequest, Class: ClassBug, Err: err}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.options.RequestTimeout, errRequestTimeout)
-	defer cancel()
 	out := &outgoing{url: c.endpoint, header: c.headers(inv), body: payload}
 	resp, err := c.scheme.send(ctx, out)
 	inv.delivered = out.delivered.Load()
@@ -116,14 +129,14 @@ func (c *Client) attempt(ctx context.Context, inv *invocation, version string) (
 		}
 		return nil, c.transportError(inv, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
 	inv.status, inv.header = resp.StatusCode, resp.Header
+	inv.affinity.learn(resp)
 	if resp.StatusCode == http.StatusUnauthorized {
 		inv.delivered = false
 		discard(resp)
 		return nil, c.statusError(inv)
 	}
-	return c.read(ctx, inv, resp)
+	return resp, nil
 }
 
 func (c *Client) headers(inv *invocation) http.Header {
@@ -136,6 +149,11 @@ func (c *Client) headers(inv *invocation) http.Header {
 	}
 	if inv.mailbox != "" {
 		h.Set("X-AnchorMailbox", string(inv.mailbox))
+	}
+	inv.affinity.apply(h)
+	if inv.streaming {
+		// A compressing server would hold events back until a block is full.
+		h.Set("Accept-Encoding", "identity")
 	}
 	return h
 }

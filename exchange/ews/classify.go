@@ -167,6 +167,9 @@ var operationVerdicts = map[string]verdict{
 	"GetRooms/ErrorNameResolutionNoResults": {class: ClassConfig},
 	// Asking a non-calendar item for calendar properties concerns that item only.
 	"GetItem/ErrorInvalidPropertyRequest": {class: ClassPermanent},
+	// Streaming connections have a budget of their own: to exceed it says nothing
+	// about other calls.
+	"GetStreamingEvents/ErrorExceededConnectionCount": {class: ClassTransient, backOff: 5 * time.Minute},
 }
 
 // statusVerdicts classifies answers that carry no SOAP message.

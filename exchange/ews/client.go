@@ -24,6 +24,8 @@ const (
 	DefaultBackOffBase      = 5 * time.Second
 	DefaultBackOffMax       = 5 * time.Minute
 	DefaultLogonHold        = 60 * time.Second
+	DefaultMaxStreams       = 10
+	DefaultStreamSilence    = 100 * time.Second
 	DefaultUserAgent        = "go-ews/1.0"
 )
 
@@ -39,6 +41,12 @@ type Options struct {
 	RequestTimeout time.Duration
 	// MaxConcurrent caps the requests in flight. Per mailbox it is always one.
 	MaxConcurrent int
+	// MaxStreams caps the streaming connections; they do not count against
+	// MaxConcurrent.
+	MaxStreams int
+	// StreamSilence is how long a streaming connection may be silent before it
+	// is given up. Servers show every 45 seconds that they are there.
+	StreamSilence time.Duration
 	// RootCAs verifies the server; nil means the system's pool.
 	RootCAs *x509.CertPool
 	// AllowPlainHTTP permits an http:// URL, on which credentials and calendars
@@ -81,7 +89,8 @@ type Client struct {
 	scheme   scheme
 	limiter  *limiter
 	throttle *throttle
-	version  atomic.Int32 // index into schemaVersions
+	streams  chan struct{} // holds one value per streaming connection
+	version  atomic.Int32  // index into schemaVersions
 	log      *slog.Logger
 }
 
@@ -101,6 +110,7 @@ func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	c := &Client{options: o, endpoint: u, log: o.Logger}
 	c.limiter = newLimiter(o.MaxConcurrent, o.Now)
+	c.streams = make(chan struct{}, o.MaxStreams)
 	c.throttle = &throttle{base: o.BackOffBase, max: o.BackOffMax, now: o.Now}
 	if c.scheme, err = o.Auth.scheme(o, u); err != nil {
 		return nil, fmt.Errorf("ews: set up authentication: %w", err)
@@ -130,6 +140,8 @@ func endpointURL(raw string, allowPlain bool) (*url.URL, error) {
 func (o Options) withDefaults() Options {
 	setDefault(&o.RequestTimeout, DefaultRequestTimeout)
 	setDefault(&o.MaxConcurrent, DefaultMaxConcurrent)
+	setDefault(&o.MaxStreams, DefaultMaxStreams)
+	setDefault(&o.StreamSilence, DefaultStreamSilence)
 	setDefault(&o.MaxResponseBytes, DefaultMaxResponseBytes)
 	setDefault(&o.BackOffBase, DefaultBackOffBase)
 	setDefault(&o.BackOffMax, DefaultBackOffMax)

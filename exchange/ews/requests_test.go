@@ -72,6 +72,18 @@ var goldenCalls = []struct {
 				NamedString("11111111-2222-3333-4444-555555555555", "Key"))
 			return err
 		}},
+	{"subscribe", messages("Subscribe", success("Subscribe", "<m:SubscriptionId>S</m:SubscriptionId>")),
+		func(ctx context.Context, c *Client) error {
+			_, err := c.Subscribe(ctx, room, Calendar(), NewAffinity(room))
+			return err
+		}},
+	{"unsubscribe", messages("Unsubscribe", success("Unsubscribe", "")),
+		func(ctx context.Context, c *Client) error { return c.Unsubscribe(ctx, room, "JgBi+/==", nil) }},
+	{"get_streaming_events", streamed(connection("Closed")),
+		func(ctx context.Context, c *Client) error {
+			_, err := c.GetStreamingEvents(ctx, room, StreamRequest{Subscriptions: []SubscriptionID{"JgBi+/==", "b"}}, func([]Notification) {})
+			return err
+		}},
 	{"get_item", messages("GetItem", success("GetItem", calendarItem("1", "")), success("GetItem", calendarItem("2", "")), success("GetItem", calendarItem("3", ""))),
 		func(ctx context.Context, c *Client) error {
 			_, err := c.GetItems(ctx, room, []ItemRef{ByID(itemID), ByOccurrence(itemID, 3), MasterOf(ItemID{ID: "occ"})},

@@ -20,5 +20,9 @@
 //     it. It is paused at its calls to the database, and while it waits for the
 //     answer to a call.
 //   - People who change or cancel a booking that we made before its number was
-//     stored. The Booking app keeps no reference of ours to know it by then.
+//     stored, or book the same room for the same time in Eliona as well. The
+//     Booking app keeps no reference of ours to know our booking by then.
+//   - A process whose clock is ahead of the database's by more than a few
+//     seconds: it takes a request of its predecessor for ended too early.
+//   - Projects that are added when there are bookings already.
 package enginetest

@@ -35,7 +35,7 @@ type Process struct {
 	killAt  int // the call at which it dies; 0: it lives
 	after   bool
 	resumed chan struct{} // closed when it goes on; nil unless it is paused
-	busy    map[string]int
+	busy    map[meeting.UID]int
 }
 
 // Start runs the engine in a new process that takes the configuration over.
@@ -57,7 +57,7 @@ func (w *World) Start(ctx context.Context, name string, s engine.Settings) *Proc
 // NewProcess returns a process that owns the configuration and runs nothing.
 func (w *World) NewProcess(name string) *Process {
 	p := &Process{
-		Name: name, world: w, dead: make(chan struct{}), done: make(chan struct{}), busy: map[string]int{},
+		Name: name, world: w, dead: make(chan struct{}), done: make(chan struct{}), busy: map[meeting.UID]int{},
 		cancel: func(error) {},
 	}
 	defer w.lock()()
@@ -76,11 +76,11 @@ func (p *Process) now() time.Time {
 	return time.Now().Add(p.skew)
 }
 
-// Skew moves the process's clock.
+// Skew sets by how much the process's clock is ahead.
 func (p *Process) Skew(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.skew += d
+	p.skew = d
 }
 
 // Kill ends the process at once: whatever it calls from now on has no effect,
@@ -251,29 +251,33 @@ func (p *Process) begin(ctx context.Context, c Call) (killBefore, killAfter bool
 	if ctx.Err() != nil {
 		return false, false, interrupted(c, ctx.Err())
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	select {
 	case <-p.dead:
 		return false, false, errKilled
 	default:
 	}
+	hit, after, twice := p.count(c)
+	if twice {
+		p.world.Violate("I8: two writing calls in flight for meeting %s: %s", c.UID, c)
+	}
+	return hit && !after, hit && after, nil
+}
+
+func (p *Process) count(c Call) (hit, after, twice bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.calls++
 	if c.Writes {
-		key := fmt.Sprint(c.UID)
-		if p.busy[key]++; p.busy[key] > 1 {
-			defer p.world.Violate("I8: two writing calls in flight for meeting %s: %s", c.UID, c)
-		}
+		p.busy[c.UID]++
 	}
-	hit := p.calls == p.killAt
-	return hit && !p.after, hit && p.after, nil
+	return p.calls == p.killAt, p.after, c.Writes && p.busy[c.UID] > 1
 }
 
 func (p *Process) end(c Call) {
 	if c.Writes {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.busy[fmt.Sprint(c.UID)]--
+		p.busy[c.UID]--
 	}
 }
 

@@ -51,12 +51,14 @@ type Options struct {
 	Delays bool
 }
 
-// The people of the world. Anna has a mailbox; Eve's is elsewhere; Carl is a
-// name without an address.
+// The people of the world. Anna, Ben and Dora have mailboxes; those of Eve and
+// Finn are elsewhere; Carl is a name without an address.
 const (
 	Anna    meeting.Address = "anna@example.com"
 	Ben     meeting.Address = "ben@example.com"
+	Dora    meeting.Address = "dora@example.com"
 	Eve     meeting.Address = "eve@elsewhere.net"
+	Finn    meeting.Address = "finn@elsewhere.net"
 	Carl                    = "Carl from next door"
 	Service meeting.Address = "service@example.com"
 )

@@ -99,6 +99,10 @@ type Body struct {
 	CreateItem      *ItemResponse            `xml:"CreateItemResponse"`
 	UpdateItem      *ItemResponse            `xml:"UpdateItemResponse"`
 	DeleteItem      *ItemResponse            `xml:"DeleteItemResponse"`
+
+	Subscribe          *SubscribeResponse          `xml:"SubscribeResponse"`
+	Unsubscribe        *UnsubscribeResponse        `xml:"UnsubscribeResponse"`
+	GetStreamingEvents *GetStreamingEventsResponse `xml:"GetStreamingEventsResponse"`
 }
 
 // Fault is a SOAP 1.1 fault.
@@ -169,26 +173,11 @@ func (m MessageXML) Map() map[string]string {
 // example), with ErrTruncated when the document is empty or incomplete, and with
 // the parser's or reader's error otherwise.
 func DecodeEnvelope(r io.Reader) (*Envelope, error) {
-	source := &tracker{r: r}
-	d := xml.NewDecoder(NewSanitizer(source))
-	for {
-		tok, err := d.Token()
-		if err != nil {
-			return nil, decodeError(err, source, ErrNotEnvelope)
-		}
-		start, ok := tok.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		if start.Name.Local != "Envelope" || start.Name.Space != NamespaceSOAP {
-			return nil, ErrNotEnvelope
-		}
-		var e Envelope
-		if err := d.DecodeElement(&e, &start); err != nil {
-			return nil, decodeError(err, source, nil)
-		}
-		return &e, nil
+	e, err := NewStream(r).Next()
+	if errors.Is(err, io.EOF) {
+		return nil, ErrTruncated
 	}
+	return e, err
 }
 
 // tracker remembers why reading stopped. encoding/xml turns an early end into a

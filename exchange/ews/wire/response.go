@@ -195,6 +195,14 @@ func (b *Body) Messages() []ResponseMessage {
 			out = append(out, r.Messages[i].ResponseMessage)
 		}
 	}
+	if r := b.Subscribe; r != nil {
+		for i := range r.Messages {
+			out = append(out, r.Messages[i].ResponseMessage)
+		}
+	}
+	if r := b.Unsubscribe; r != nil {
+		out = append(out, r.Messages...)
+	}
 	for _, r := range []*ItemResponse{b.GetItem, b.CreateItem, b.UpdateItem, b.DeleteItem} {
 		if r != nil {
 			for i := range r.List.Messages {
