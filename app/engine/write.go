@@ -146,6 +146,8 @@ func (j *job) resolve(ctx context.Context, open Operation) (time.Time, error) {
 	switch open.Intent.Kind {
 	case plan.CreateMeeting:
 		return j.resolveCreate(ctx, open)
+	case plan.UpdateMeeting:
+		return time.Time{}, j.resolveUpdate(ctx, open)
 	case plan.WriteBookings:
 		return j.resolveWrite(ctx, open)
 	case plan.CancelBooking:
@@ -175,7 +177,7 @@ func (j *job) resolveCreate(ctx context.Context, open Operation) (time.Time, err
 		return time.Time{}, err
 	}
 	if !ok {
-		return j.notFound(ctx, open)
+		return j.notFound(ctx, open, began)
 	}
 	j.log.InfoContext(ctx, "meeting found after an unknown end", "booking", o.Booking, "live", found.Live)
 	if !found.Live {
@@ -200,10 +202,36 @@ func invitedTo(c meeting.Copy, rooms map[meeting.RoomID]meeting.Room) []meeting.
 	return out
 }
 
-// notFound believes that an operation had no effect once it can no longer be
-// under way.
-func (j *job) notFound(ctx context.Context, open Operation) (time.Time, error) {
-	if until := open.StartedAt.Add(ambiguityTime); j.now().Before(until) {
+// resolveUpdate looks whether the copy is at the time we wanted: then it was us
+// who moved it, even if the booking asks for something else by now. All else
+// is planned again.
+func (j *job) resolveUpdate(ctx context.Context, open Operation) error {
+	o := j.m.Occurrence(open.Intent.Occurrence)
+	if o == nil {
+		return j.store.Fail(ctx, j.claim, open, "occurrence_gone")
+	}
+	began := j.now()
+	seen, err := j.readCopy(ctx, j.place(o))
+	if err != nil && classOf(err).Class != NoMailbox {
+		return err
+	}
+	if err != nil || !seen.Live || !seen.Span.Equal(open.Intent.Span) || seen.Span.Equal(o.CopySpan) {
+		return j.store.Fail(ctx, j.claim, open, "end_unknown")
+	}
+	return j.apply(ctx, &open, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		m.CopyMailbox = seen.Mailbox
+		if o.Key == "" {
+			m.CopyItem = seen.Item
+		}
+		o.Wrote(seen, nil, nil, meeting.Moment{Now: began, Tick: at.Tick})
+		return nil
+	})
+}
+
+// notFound believes that an operation had no effect if it could no longer be
+// under way when the search for it began.
+func (j *job) notFound(ctx context.Context, open Operation, began time.Time) (time.Time, error) {
+	if until := open.StartedAt.Add(ambiguityTime); began.Before(until) {
 		return until, nil
 	}
 	return time.Time{}, j.store.Fail(ctx, j.claim, open, "no_effect")
@@ -212,8 +240,9 @@ func (j *job) notFound(ctx context.Context, open Operation) (time.Time, error) {
 // resolveWrite looks for bookings that may be ours: unknown, of the same
 // assets and organizer, and younger than the attempt.
 func (j *job) resolveWrite(ctx context.Context, open Operation) (time.Time, error) {
-	if j.now().Before(open.StartedAt.Add(ambiguityTime)) {
-		return open.StartedAt.Add(ambiguityTime), nil
+	began := j.now()
+	if until := open.StartedAt.Add(ambiguityTime); began.Before(until) {
+		return until, nil
 	}
 	found, err := j.strangers(ctx, open)
 	if err != nil {
@@ -224,7 +253,7 @@ func (j *job) resolveWrite(ctx context.Context, open Operation) (time.Time, erro
 		return time.Time{}, err
 	}
 	if len(adopted) == 0 {
-		return j.notFound(ctx, open)
+		return j.notFound(ctx, open, began)
 	}
 	j.log.InfoContext(ctx, "bookings found after an unknown end", "bookings", len(adopted))
 	return time.Time{}, j.store.Apply(ctx, j.claim, &open, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {

@@ -140,7 +140,7 @@ func TestTheExamplesOfTheGuideWork(t *testing.T) {
 			called++
 		}
 	}
-	require.Equal(t, 9, called)
+	require.Equal(t, 10, called)
 	require.Equal(t, 4, compared)
 }
 

@@ -4,7 +4,7 @@ package health
 func accessWords() []Word {
 	return []Word{
 		{
-			Codes: []string{"ClientCredentials", "HTTP440", "HTTP456", "HTTP457"},
+			Codes: []string{"ClientCredentials", "HTTP401", "HTTP440", "HTTP456", "HTTP457"},
 			Text:  "The credentials were refused, or no token could be had.",
 			Fix:   "Check client secret (its value, not its id, and its expiry), tenant and client id, or user name and password; and the clock of this machine.",
 		},

@@ -141,9 +141,11 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 	}
 }
 
-// leftSince: the room showed the occurrence since it was asked, and no longer does.
+// leftSince: the room let go of the entry since it was asked, or, as far as
+// that is known, since it answered.
 func leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
-	return c.Seen == meeting.None && c.SeenAt.After(o.AskedAt)
+	answered := o.AskedBy == meeting.Them && !c.AnsweredAt.IsZero() && c.AnsweredAt.Before(c.SeenAt)
+	return c.Seen == meeting.None && (c.SeenAt.After(o.AskedAt) || answered)
 }
 
 // calendars: at rest the rooms' own calendars are the truth. A room of the base
