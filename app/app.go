@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	group.Go(func() error {
 		if err := register(running, client, o); err != nil {
 			if running.Err() != nil {
-				return nil // stopped while waiting
+				return nil //nolint:nilerr // stopped while waiting
 			}
 			return err
 		}

@@ -352,6 +352,9 @@ func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent 
 	reason := sent.Intent.Reason
 	if err := j.bookings.Cancel(ctx, o.Booking, reason); err != nil {
 		j.report(ctx, "booking", classOf(err))
+		if sent.Attempt > 1 {
+			return err // how an earlier attempt ended is as unknown as before
+		}
 		return j.end(ctx, sent, err)
 	}
 	j.log.InfoContext(ctx, "booking cancelled", "booking", o.Booking, "reason", reason)

@@ -152,6 +152,7 @@ func (j *job) resolve(ctx context.Context, open Operation) (time.Time, error) {
 		return j.resolveWrite(ctx, open)
 	case plan.CancelBooking:
 		if o := j.m.Occurrence(open.Intent.Occurrence); o != nil && o.Booking != 0 {
+			open.Attempt++
 			return time.Time{}, j.sendCancellation(ctx, o, open)
 		}
 		return time.Time{}, j.store.Fail(ctx, j.claim, open, "booking_gone")

@@ -203,7 +203,7 @@ type Occurrence struct {
 	BookingLive bool
 	BookingSpan Span
 	Assets      []AssetID // as the Booking app has them, those of other apps included
-	BookingTick Tick      // of the last write of ours to the booking
+	BookingTick Tick      // of the last write of ours to the booking, or change seen of it
 
 	Copy          CopyState
 	CopySpan      Span

@@ -246,6 +246,7 @@ func (o *Occurrence) Refused(reason Reason, code string, withdraw bool) {
 // Forgiven records that a refusal is dealt with.
 func (o *Occurrence) Forgiven() {
 	o.Refusal, o.RefusalCode, o.Withdraw = "", "", false
+	o.AskedBy, o.AskedAt = Nobody, time.Time{}
 	o.unbook()
 }
 
@@ -274,20 +275,20 @@ func (o *Occurrence) See(room RoomID, s *Sighting, since Tick, now time.Time) (c
 }
 
 // SeeBooking records what the Booking app says of the booking, read by a call
-// that began at since; live is false for a cancelled one.
+// that began at since; live is false for a cancelled one. A read that began
+// before our last write, or before the read that told the latest change, says
+// nothing: it is stale.
 func (o *Occurrence) SeeBooking(live bool, span Span, assets []AssetID, since Tick) (changed, stale bool) {
 	if since < o.BookingTick {
 		return false, true
 	}
 	sorted := slices.Sorted(slices.Values(assets))
-	if !live {
-		changed = o.BookingLive
-		o.BookingLive = false
-		return changed, false
-	}
-	if o.BookingLive && o.BookingSpan.Equal(span) && slices.Equal(o.Assets, sorted) {
+	if live == o.BookingLive && (!live || o.BookingSpan.Equal(span) && slices.Equal(o.Assets, sorted)) {
 		return false, false
 	}
-	o.BookingLive, o.BookingSpan, o.Assets = true, span, sorted
+	o.BookingLive, o.BookingTick = live, since
+	if live {
+		o.BookingSpan, o.Assets = span, sorted
+	}
 	return true, false
 }

@@ -313,7 +313,7 @@ func settle(o *meeting.Occurrence, op plan.Op, at meeting.Moment) {
 // Everything else is safe to decide again.
 func (e *model) recover(m *meeting.Meeting) {
 	in := e.intents[m.ID]
-	switch in.op.Kind {
+	switch in.op.Kind { //nolint:exhaustive // what is not named is safe to decide again
 	case plan.CreateMeeting:
 		if c := e.byRef(m.Ref); c != nil {
 			e.then(m, func() { e.created(m, in.op, e.read(c.slotKey)) })

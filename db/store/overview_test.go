@@ -25,7 +25,7 @@ func (o *office) findings() []store.Finding {
 	o.t.Helper()
 	list, err := o.db.Findings(o.t.Context(), o.config)
 	require.NoError(o.t, err)
-	require.Equal(o.t, o.overview().Findings, len(list), "the count is that of the list")
+	require.Len(o.t, list, o.overview().Findings, "the count is that of the list")
 	return list
 }
 
