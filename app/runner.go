@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ews/app/engine"
+	"ews/app/health"
 	"ews/app/meeting"
 	"ews/app/notice"
 	"ews/app/plan"
@@ -60,7 +61,7 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 	}
 	e := engine.New(settings, engine.Ports{
 		Calendar: calendar, Bookings: &bookings{client: client}, Assets: &assets{client: s.eliona},
-		Store: term, Observer: watch, Log: log,
+		Store: worded{term}, Observer: watch, Log: log,
 	})
 	office := &notice.Office{
 		Config: c.ID, Owner: c.UserID, Projects: c.ProjectIDs, Log: log,
@@ -158,4 +159,22 @@ func calendarSettings(c conf.Configuration, log *slog.Logger) exchange.Settings 
 		s.Username, s.Password = c.Username, c.Password.Reveal()
 	}
 	return s
+}
+
+// worded puts the status of a configuration into words for its administrator.
+type worded struct{ *store.Term }
+
+// SetStatus implements engine.Store.
+func (w worded) SetStatus(ctx context.Context, code, text string) error {
+	return w.Term.SetStatus(ctx, code, statusText(code, text))
+}
+
+// statusText says what is wrong and what to do; the details follow for those
+// who look into it.
+func statusText(code, details string) string {
+	if code == "" {
+		return ""
+	}
+	text, fix := health.Explain(code)
+	return text + " " + fix + " (" + details + ")"
 }

@@ -1,10 +1,19 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +33,8 @@ import (
 func TestAcceptance(t *testing.T) {
 	scenarios, err := scenario.Files("scenarios/*.txt")
 	require.NoError(t, err)
-	t.Run("friendly", func(t *testing.T) { playAll(t, scenarios, scenario.Options{}) })
+	var friendly, unfriendly results
+	t.Run("friendly", func(t *testing.T) { friendly = playAll(t, scenarios, scenario.Options{}) })
 	t.Run("unfriendly", func(t *testing.T) {
 		if testing.Short() {
 			t.Skip("takes two minutes")
@@ -35,8 +45,15 @@ func TestAcceptance(t *testing.T) {
 			require.NoError(t, err)
 		}
 		t.Logf("ACCEPTANCE_SEED=%d", seed)
-		playAll(t, scenarios, scenario.Options{Unfriendly: true, Seed: seed})
+		unfriendly = playAll(t, scenarios, scenario.Options{Unfriendly: true, Seed: seed})
 	})
+	if file := os.Getenv("ACCEPTANCE_MD"); file != "" {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join("..", file)
+		}
+		content := report(scenarios, friendly, unfriendly, goResults(t))
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
+	}
 }
 
 // aloneWorlds is how many stages there are for scenarios that want to be
@@ -46,7 +63,8 @@ const aloneWorlds = 3
 // playAll plays scenarios as subtests. Subtests that are parallel in the sense
 // of package testing would be limited to the number of processors, but these
 // mostly wait.
-func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options) {
+func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options) results {
+	became := &resultBook{results: results{}}
 	alone := make([][]*scenario.Scenario, aloneWorlds)
 	var together []*scenario.Scenario
 	n := 0
@@ -66,7 +84,7 @@ func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options) {
 		t.Cleanup(w.close)
 		all.Go(func() {
 			for _, s := range share {
-				t.Run(s.Name(), func(t *testing.T) { w.play(t, s) })
+				became.note(s, t.Run(s.Name(), func(t *testing.T) { w.play(t, s) }))
 			}
 		})
 	}
@@ -75,11 +93,26 @@ func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options) {
 		t.Cleanup(w.close)
 		for _, s := range share {
 			all.Go(func() {
-				t.Run(s.Name(), func(t *testing.T) { w.play(t, s) })
+				became.note(s, t.Run(s.Name(), func(t *testing.T) { w.play(t, s) }))
 			})
 		}
 	}
 	all.Wait()
+	return became.results
+}
+
+// results tell by its name whether a scenario or a test passed.
+type results map[string]bool
+
+type resultBook struct {
+	mu sync.Mutex
+	results
+}
+
+func (b *resultBook) note(s *scenario.Scenario, passed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.results[s.Name()] = passed
 }
 
 // lazyWorld is put up when the first of its scenarios is really played, so that
@@ -130,4 +163,339 @@ func (w *lazyWorld) close() {
 	if err := w.World.Close(); err != nil {
 		w.t.Error(err)
 	}
+}
+
+// statements are what the product promises, by numbers.
+var statements = [...]string{
+	1:  "On a prepared database the app makes its schema and asset types and is registered in Eliona",
+	2:  "A restart runs no init step and changes no data",
+	3:  "Databases of all earlier releases are taken over with their mappings",
+	4:  "Without configuration it logs one line of information and no error",
+	5:  "Three variables are enough; the others have defaults",
+	6:  "API_SERVER_PORT and LOG_LEVEL count",
+	7:  "GET /version tells commit and time of the build",
+	8:  "The description of the API is served as JSON, also with a doubled slash",
+	9:  "metadata.json and the icon are as the app store wants them",
+	10: "The example of the guide can be posted and gets an id",
+	11: "GET /configs lists all configurations",
+	12: "GET /configs/{id} shows one; an unknown id is refused as documented",
+	13: "PUT stores, answers and counts at once",
+	14: "DELETE ends the work and forgets the mappings; assets stay",
+	15: "With client id, secret and tenant it uses OAuth",
+	16: "With address, user name and password it uses NTLM",
+	17: "With both, OAuth wins",
+	18: "With neither, the configuration is refused and nothing breaks",
+	19: "Fields that are left out get their defaults",
+	20: "A configuration that is not enabled is at rest and not active",
+	21: "One at work is active; clients cannot set that",
+	22: "userId is the caller's and cannot be set",
+	23: "Several configurations work side by side, each on its own rooms",
+	24: "A server that does not answer costs the time limit and holds up no other room",
+	25: "Only rooms that match the filter become assets",
+	26: "Each project gets one root and below it an asset for each room",
+	27: "A room's asset has type, name, identifier and e-mail address",
+	28: "It is bookable, and its type offers occupancy",
+	29: "Who saved the configuration is told the number of new rooms, once per project",
+	30: "Discovering again changes and tells nothing",
+	31: "A room that is added is synchronised without restart",
+	32: "A room that is removed keeps its asset and is left alone",
+	33: "A renamed asset keeps its name",
+	34: "A deleted asset is not made again",
+	35: "An asset whose mapping was deleted is adopted again",
+	36: "Without room list nothing is discovered; what exists is synchronised",
+	37: "Discovery is repeated at the interval",
+	38: "Bookings of other assets are left alone",
+	39: "A meeting made in Outlook is a booking with the same times, room and organizer",
+	40: "A moved meeting moves that very booking",
+	41: "An exchanged room moves the booking to the other asset",
+	42: "A cancelled meeting cancels the booking with the reason cancelled",
+	43: "An organizer shown by a directory name only is named by the e-mail address",
+	44: "What happened while the Booking app was down arrives exactly once",
+	45: "A thousand meetings that exist at first contact all become bookings",
+	46: "The app's own meetings bring no second booking",
+	47: "A booking made in Eliona is in the booker's calendar with the room invited",
+	48: "Ten bookings within a second are all there in a few seconds",
+	49: "Who has no mailbox is booked for by the service user",
+	50: "So is an ad-hoc booking",
+	51: "A booking changed in Eliona changes its meeting, there is never a second one",
+	52: "A cancelled booking cancels the meeting for all attendees",
+	53: "A declining room withdraws the meeting, cancels exactly that booking as conflict, and the booker is told",
+	54: "Any other refusal by Exchange cancels the booking as error, leaves no meeting, and the booker is told",
+	55: "A meeting made in Outlook ends when its booking is cancelled",
+	56: "A restart or crash while people book loses nothing",
+	57: "A no-show frees the room like any cancellation",
+	58: "A series is a group of bookings",
+	59: "A moved occurrence moves its booking only",
+	60: "A cancelled occurrence cancels its booking only",
+	61: "An extended or shortened series adds and cancels bookings of the same group",
+	62: "A cancelled series cancels all its bookings to come",
+	63: "One occurrence cancelled in Eliona is cancelled in Exchange, the others stay",
+	64: "Occurrences beyond the room's horizon do not exist in Eliona, and nothing fails",
+	65: "A meeting with two rooms is one booking with both, in whatever order they answer",
+	66: "A room that is removed leaves the booking with the other",
+	67: "All rooms follow a change or cancellation on either side",
+	68: "Each occurrence of a series has exactly the rooms that accepted it",
+	69: "Exchange Online works as the guide says, with the documented ids and permission",
+	70: "A local Exchange works as the guide says, with ApplicationImpersonation and NTLM",
+	71: "The documentation tells of the end of EWS in Exchange Online",
+	72: "Guide, description of the API and behaviour agree on every field",
+}
+
+// proofs are Go tests that prove statements, beside the scenarios, which name
+// their numbers themselves: folder, test, and what its subtests begin with.
+var proofs = map[int][]string{
+	1: {"e2e TestFirstStartAndRestart/P01"}, 2: {"e2e TestFirstStartAndRestart/P02", "e2e TestRestartAtWork"},
+	3: {"e2e TestUpgrade"}, 4: {"e2e TestFirstStartAndRestart/P04"}, 5: {"e2e TestDefaults", "e2e TestWithoutInstructions"},
+	6: {"e2e TestFirstStartAndRestart/P06"}, 7: {"e2e TestReleasedVersion", "apiservices TestP07TheVersionIsTheOneOfTheBuild"},
+	8: {"e2e TestFirstStartAndRestart/P08", "apiservices TestP08TheDescriptionIsServedAsJSON"}, 9: {"e2e TestLikeTheOfficialSuite"},
+	10: {"apiservices TestP10TheExampleOfTheGuideIsStoredWithAGeneratedId"}, 11: {"apiservices TestP11AllConfigurationsAreListed"},
+	12: {"apiservices TestP12AnUnknownIdIsNotFound"},
+	13: {"apiservices TestP13AChangeIsStoredAndAnswered", "e2e TestConfigurationAtRunTime/P13"},
+	14: {"apiservices TestP14ADeletedConfigurationIsGoneWithAllThatDependsOnIt", "e2e TestConfigurationAtRunTime/P14"},
+	15: {"e2e TestOAuthWins"}, 16: {"e2e TestWindowsAuthentication"}, 17: {"e2e TestOAuthWins"},
+	18: {"apiservices TestP18WithoutCompleteCredentialsNothingIsStored"}, 19: {"apiservices TestP19OmittedFieldsGetTheirDefault"},
+	20: {"apiservices TestP20P21TheClientCannotSetActive", "e2e TestConfigurationAtRunTime/P20"},
+	21: {"apiservices TestP20P21TheClientCannotSetActive", "e2e TestConfigurationAtRunTime/P21"},
+	22: {"apiservices TestP22TheUserIsTheCallerAndCannotBeSet", "e2e TestConfigurationAtRunTime/P21 P22"},
+	23: {"e2e TestTwoConfigurations/P23"}, 24: {"e2e TestSilentMailbox"}, 25: {"e2e TestConfigurationAtRunTime/P25"},
+	26: {"e2e TestDiscovery/P26"}, 27: {"e2e TestDiscovery/P26 P27"}, 28: {"e2e TestDiscovery/P26 P27 P28"}, 29: {"e2e TestDiscovery/P29"},
+	30: {"e2e TestDiscovery/P30"}, 31: {"e2e TestRoomsComeAndGo/P31"}, 32: {"e2e TestRoomsComeAndGo/P32"}, 33: {"e2e TestDiscovery/P33"},
+	34: {"e2e TestDiscovery/P34"}, 35: {"e2e TestDiscovery/P35"}, 36: {"e2e TestRoomsComeAndGo/P36"}, 37: {"e2e TestDiscovery/P30 P37"},
+	38: {"e2e TestDiscovery/P38"},
+	43: {"exchange TestOrganizersAreNamed", "exchange TestDirectoryNames"}, 44: {"e2e TestBookingAppDown"},
+	48: {"e2e TestTwentyBookingsAtOnce"}, 54: {"e2e TestRefusedByExchange/P54"}, 56: {"e2e TestKillAtAnyMoment", "e2e TestLostAnswers"},
+	69: {"e2e TestDocumentation/P69", "e2e TestOAuthWins"}, 70: {"e2e TestDocumentation/P70", "e2e TestWindowsAuthentication"},
+	71: {"e2e TestDocumentation/P71"},
+	72: {
+		"apiservices TestP72EveryDescribedFieldIsStoredAndShownUnderItsName", "apiservices TestP72TheDescribedDefaultsAreTheRealOnes",
+		"apiservices TestP72TheDescribedLimitsAreTheRealOnes",
+	},
+}
+
+// TestDocumentation is P69-P71, as far as words can prove them.
+func TestDocumentation(t *testing.T) {
+	files, err := filepath.Glob("../docs/*.md")
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, file := range append(files, "../README.md") {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		all.WriteString(strings.Join(strings.Fields(string(raw)), " "))
+	}
+	for name, wanted := range map[string][]string{
+		"P69": {"full_access_as_app", "00000002-0000-0ff1-ce00-000000000000", "dc890d15-9560-4a4c-9b7f-a736ec74ec40", "admin consent"},
+		"P70": {"ApplicationImpersonation", "New-ManagementRoleAssignment", "`ewsURL`, `username` and `password`"},
+		"P71": {"October 2026", "Local servers are not concerned"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, text := range wanted {
+				require.Contains(t, all.String(), text)
+			}
+		})
+	}
+}
+
+// TestEveryStatementIsProven checks that no number is without a scenario or a
+// test, and that the tests named here exist.
+func TestEveryStatementIsProven(t *testing.T) {
+	scenarios, err := scenario.Files("scenarios/*.txt")
+	require.NoError(t, err)
+	for n := 1; n < len(statements); n++ {
+		if len(scenariosOf(scenarios, n))+len(proofs[n]) == 0 {
+			t.Errorf("P%02d has no proof: %s", n, statements[n])
+		}
+	}
+	for _, s := range scenarios {
+		for _, number := range s.Proves {
+			n, err := strconv.Atoi(number[1:])
+			if err != nil || n < 1 || n >= len(statements) {
+				t.Errorf("%s:%d: there is no %s", s.File, s.Line, number)
+			}
+		}
+	}
+	tests := map[string]map[string][]string{}
+	for n, names := range proofs {
+		for _, name := range names {
+			folder, test, subtest := proof(name)
+			if tests[folder] == nil {
+				tests[folder] = testsIn(t, filepath.Join("..", folder))
+			}
+			runs, exists := tests[folder][test]
+			switch {
+			case !exists:
+				t.Errorf("P%02d is proven by a test that does not exist: %s", n, name)
+			case subtest != "" && !slices.ContainsFunc(runs, func(r string) bool { return r == "" || strings.HasPrefix(r, subtest) }):
+				t.Errorf("P%02d is proven by a subtest that does not exist: %s", n, name)
+			}
+		}
+	}
+}
+
+func proof(name string) (folder, test, subtest string) {
+	folder, name, _ = strings.Cut(name, " ")
+	test, subtest, _ = strings.Cut(name, "/")
+	return folder, test, subtest
+}
+
+func scenariosOf(all []*scenario.Scenario, n int) []*scenario.Scenario {
+	return slices.DeleteFunc(slices.Clone(all), func(s *scenario.Scenario) bool {
+		return !slices.Contains(s.Proves, fmt.Sprintf("P%02d", n))
+	})
+}
+
+// testsIn lists the test functions of a folder with the names of their
+// subtests, as far as they are written out; "" stands for one that is not.
+func testsIn(t *testing.T, folder string) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	require.NoError(t, err)
+	tests := map[string][]string{}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, declaration := range parsed.Decls {
+			f, ok := declaration.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Test") {
+				continue
+			}
+			tests[f.Name.Name] = []string{}
+			ast.Inspect(f, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok || len(call.Args) != 2 {
+					return true
+				}
+				if run, ok := call.Fun.(*ast.SelectorExpr); ok && run.Sel.Name == "Run" {
+					tests[f.Name.Name] = append(tests[f.Name.Name], beginning(call.Args[0]))
+				}
+				return true
+			})
+		}
+	}
+	return tests
+}
+
+// beginning is the text that an expression begins with.
+func beginning(e ast.Expr) string {
+	if sum, ok := e.(*ast.BinaryExpr); ok {
+		return beginning(sum.X)
+	}
+	if text, ok := e.(*ast.BasicLit); ok {
+		if value, err := strconv.Unquote(text.Value); err == nil {
+			return value
+		}
+	}
+	return ""
+}
+
+// goResults runs the Go tests that prove statements. Names have underscores
+// for spaces in subtests.
+func goResults(t *testing.T) results {
+	t.Helper()
+	folders := map[string][]string{}
+	for _, names := range proofs {
+		for _, name := range names {
+			folder, test, _ := proof(name)
+			folders[folder] = append(folders[folder], test)
+		}
+	}
+	found := results{}
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		slices.Sort(folders[folder])
+		pattern := "^(" + strings.Join(slices.Compact(folders[folder]), "|") + ")$"
+		cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=20m", "-json", "-run", pattern, "./"+folder)
+		cmd.Dir = ".."
+		out, _ := cmd.Output() // a test that fails is a result, too
+		for line := range bytes.Lines(out) {
+			var event struct{ Action, Test, Output string }
+			if json.Unmarshal(line, &event) != nil || event.Test == "" {
+				continue
+			}
+			switch event.Action {
+			case "pass", "fail":
+				found[folder+" "+event.Test] = event.Action == "pass"
+				if event.Action == "fail" {
+					t.Errorf("%s %s failed", folder, event.Test)
+				}
+			case "output":
+				if strings.Contains(event.Output, "Error") {
+					t.Log(strings.TrimSpace(event.Output))
+				}
+			}
+		}
+	}
+	return found
+}
+
+// report writes docs/acceptance.md.
+func report(scenarios []*scenario.Scenario, friendly, unfriendly, tests results) string {
+	var b strings.Builder
+	b.WriteString(`# Acceptance
+
+What the product promises, what proves it, and how that went in the last run. Generated by "make acceptance".
+
+*Scenarios* are texts in [e2e/scenarios](../e2e/scenarios), written in the language of [e2e/scenario](../e2e/scenario/doc.go): steps on
+both sides, then the calendars of both sides. They run against the binary of the app and simulated servers; once as they are,
+and once *with accidents*: late answers, repeated messages, errors, lost requests and lost answers at random. *Tests* are Go
+tests; the folder is named first.
+
+| No. | Statement | Proven by | Result | With accidents |
+|---|---|---|---|---|
+`)
+	for n := 1; n < len(statements); n++ {
+		var by []string
+		plain, rough := verdict{}, verdict{}
+		for _, s := range scenariosOf(scenarios, n) {
+			file, title, _ := strings.Cut(s.Name(), "/")
+			by = append(by, "scenario *"+file+"*: "+title)
+			plain.note(friendly, s.Name())
+			if !s.Friendly {
+				rough.note(unfriendly, s.Name())
+			}
+		}
+		for _, name := range proofs[n] {
+			by = append(by, "test `"+name+"`")
+			plain.noteAll(tests, strings.ReplaceAll(name, " P", "_P"))
+		}
+		fmt.Fprintf(&b, "| P%02d | %s | %s | %s | %s |\n", n, statements[n], strings.Join(by, "<br>"), plain, rough)
+	}
+	return b.String()
+}
+
+// verdict sums up results.
+type verdict struct{ passed, failed, missing int }
+
+func (v *verdict) note(r results, name string) {
+	switch passed, ran := r[name]; {
+	case !ran:
+		v.missing++
+	case passed:
+		v.passed++
+	default:
+		v.failed++
+	}
+}
+
+// noteAll notes a test with the subtests that begin with a name.
+func (v *verdict) noteAll(r results, name string) {
+	all := slices.DeleteFunc(slices.Collect(maps.Keys(r)), func(other string) bool {
+		return !strings.HasPrefix(other, name)
+	})
+	if len(all) == 0 {
+		v.missing++
+	}
+	for _, other := range all {
+		v.note(r, other)
+	}
+}
+
+func (v verdict) String() string {
+	switch {
+	case v.failed > 0:
+		return "**failed**"
+	case v.missing > 0:
+		return "not run"
+	case v.passed > 0:
+		return "passed"
+	}
+	return ""
 }

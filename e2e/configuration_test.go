@@ -255,7 +255,7 @@ func TestConfigurationAtRunTime(t *testing.T) {
 	t.Run("P13 refreshInterval", func(t *testing.T) {
 		w.outlook(bob, w.at(6), room1)
 		w.until("it arrives", func() bool { return len(w.bookedAt(w.at(6))) == 1 })
-		w.put(config, map[string]any{"refreshInterval": 600})
+		w.put(config, map[string]any{"refreshInterval": 600, "streaming": false})
 		w.discovered(1)
 		w.until("nobody asks Exchange for a second", w.silent("exchange", time.Second))
 		w.outlook(bob, w.at(7), room1)

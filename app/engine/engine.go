@@ -79,8 +79,9 @@ type Engine struct {
 
 	doubt bool // the last reconciliation was suspicious
 
-	compared atomic.Bool // the lists of bookings were read in this run
-	held     sync.Once   // warns of meetings that are held back
+	connects atomic.Int64 // to the Booking app: a look that began before one may have missed what happened until then
+	compared atomic.Bool  // the lists of bookings were read in this run
+	held     sync.Once    // warns of meetings that are held back
 }
 
 // Ports are what the engine works with.

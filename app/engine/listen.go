@@ -72,6 +72,7 @@ type ear Engine
 // by comparing.
 func (e *ear) Connected(context.Context) {
 	e.watch.Listening(true)
+	e.connects.Add(1)
 	wake(e.inbox.audit)
 }
 
@@ -112,9 +113,10 @@ func (e *Engine) observing(ctx context.Context) error {
 }
 
 func (e *Engine) observeOrRepeat(ctx context.Context, h hint) error {
+	connects := e.connects.Load()
 	deferred, err := e.look(ctx, h)
 	switch {
-	case err == nil && !deferred:
+	case err == nil && !deferred && connects == e.connects.Load():
 		return nil
 	case err != nil && fatal(ctx, err):
 		return err

@@ -24,9 +24,11 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 	if err != nil || gone {
 		return err
 	}
-	sent, err := j.store.Begin(ctx, j.claim, Intent{
-		Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items),
-	})
+	intent := Intent{Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items)}
+	if len(op.Items) == 1 {
+		intent.Occurrence = op.Items[0].Occurrence
+	}
+	sent, err := j.store.Begin(ctx, j.claim, intent)
 	if err != nil {
 		return err
 	}
@@ -147,7 +149,7 @@ func (j *job) resolve(ctx context.Context, open Operation) (time.Time, error) {
 	case plan.CreateMeeting:
 		return j.resolveCreate(ctx, open)
 	case plan.UpdateMeeting:
-		return time.Time{}, j.resolveUpdate(ctx, open)
+		return j.resolveUpdate(ctx, open)
 	case plan.WriteBookings:
 		return j.resolveWrite(ctx, open)
 	case plan.CancelBooking:
@@ -205,21 +207,22 @@ func invitedTo(c meeting.Copy, rooms map[meeting.RoomID]meeting.Room) []meeting.
 
 // resolveUpdate looks whether the copy is at the time we wanted: then it was us
 // who moved it, even if the booking asks for something else by now. All else
-// is planned again.
-func (j *job) resolveUpdate(ctx context.Context, open Operation) error {
+// is planned again, once the change can no longer be under way: it would be
+// taken for a person's.
+func (j *job) resolveUpdate(ctx context.Context, open Operation) (time.Time, error) {
 	o := j.m.Occurrence(open.Intent.Occurrence)
 	if o == nil {
-		return j.store.Fail(ctx, j.claim, open, "occurrence_gone")
+		return time.Time{}, j.store.Fail(ctx, j.claim, open, "occurrence_gone")
 	}
 	began := j.now()
 	seen, err := j.readCopy(ctx, j.place(o))
 	if err != nil && classOf(err).Class != NoMailbox {
-		return err
+		return time.Time{}, err
 	}
 	if err != nil || !seen.Live || !seen.Span.Equal(open.Intent.Span) || seen.Span.Equal(o.CopySpan) {
-		return j.store.Fail(ctx, j.claim, open, "end_unknown")
+		return j.notFound(ctx, open, began)
 	}
-	return j.apply(ctx, &open, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+	return time.Time{}, j.apply(ctx, &open, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		m.CopyMailbox = seen.Mailbox
 		if o.Key == "" {
 			m.CopyItem = seen.Item
@@ -279,7 +282,8 @@ func (j *job) strangers(ctx context.Context, open Operation) ([]Booking, error) 
 			return nil, err
 		}
 		for _, b := range listed {
-			if b.ID > open.Floor && strings.EqualFold(b.Organizer, string(j.organizer())) {
+			foreign := j.m.Group != 0 && b.Group != 0 && b.Group != j.m.Group
+			if b.ID > open.Floor && !foreign && strings.EqualFold(b.Organizer, string(j.organizer())) {
 				byID[b.ID] = b
 			}
 		}
@@ -306,7 +310,7 @@ func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[m
 	out := map[meeting.OccurrenceID]Booking{}
 	var without []*meeting.Occurrence
 	for _, o := range j.m.Occurrences {
-		if o.Booking == 0 {
+		if o.Booking == 0 && (open.Intent.Occurrence == 0 || open.Intent.Occurrence == o.ID) {
 			without = append(without, o)
 		}
 	}

@@ -66,35 +66,32 @@ func (c *Cell) see(p Presence, span Span, now time.Time) bool {
 // Wrote records that we made or changed the organizer's copy by a call that
 // began at at.Now, and that the rooms owe an answer. Before a change the copy
 // was looked at (see Looked), so that an answer given to the former state is
-// not taken for one to this.
+// not taken for one to this. What a room showed before says nothing of it
+// either; but a room may have been faster than we were told of our success.
 func (o *Occurrence) Wrote(c Copy, add, remove []RoomID, at Moment) {
 	moved := o.Copy != CopyLive || !o.CopySpan.Equal(c.Span)
 	o.Copy, o.CopySpan, o.CopyCheckedAt = CopyLive, c.Span, at.Now
 	o.AskedBy, o.AskedAt, o.ExchangeTick = Us, at.Now, at.Tick
+	forget := func(cell *Cell) {
+		cell.Answer = NoAnswer
+		if !cell.SeenAt.After(at.Now) || !cell.SeenSpan.Equal(c.Span) {
+			cell.see(None, Span{}, at.Now)
+		}
+	}
 	for _, room := range add {
 		cell := o.cell(room)
-		cell.Invited, cell.Answer = true, NoAnswer
-		cell.forget(at.Now)
+		cell.Invited = true
+		forget(cell)
 	}
 	for _, room := range remove {
 		cell := o.cell(room)
 		cell.Invited, cell.Answer = false, NoAnswer
-		cell.forget(at.Now)
+		cell.see(None, Span{}, at.Now)
 	}
 	if moved {
-		// What a room answered, or showed, before the change says nothing of it.
 		for i := range o.Cells {
-			o.Cells[i].Answer = NoAnswer
-			o.Cells[i].forget(at.Now)
+			forget(&o.Cells[i])
 		}
-	}
-}
-
-// forget takes back what the room showed before now. What it shows since may
-// be its last word.
-func (c *Cell) forget(now time.Time) {
-	if !c.SeenAt.After(now) {
-		c.see(None, Span{}, now)
 	}
 }
 
@@ -133,7 +130,7 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		if !invited && !c.Partial && !cell.BaseIn {
 			// It was taken out, or is about to leave: if it shows the occurrence
 			// from now on, somebody put it back.
-			cell.forget(at.Now)
+			cell.see(None, Span{}, at.Now)
 		}
 		fresh := answer.At.IsZero() || !answer.At.Equal(cell.AnsweredAt) || answer.Answer != cell.AnsweredAs
 		if answer.Answer != "" && answer.Answer != NoAnswer && fresh {
@@ -222,14 +219,14 @@ func (o *Occurrence) agree(span Span, rooms []RoomID) {
 func (o *Occurrence) Agreed(span Span, rooms []RoomID) { o.agree(span, rooms) }
 
 // Answered records that no answer is outstanding: these rooms hold the span.
-// What a room showed since the last look at the organizer's copy is newer than
-// the answers in it.
+// A room that let go of its entry since the last look at the organizer's copy
+// does not, whatever the copy said.
 func (o *Occurrence) Answered(span Span, rooms []RoomID, at Moment) {
 	o.AskedBy, o.AskedAt, o.ExchangeTick = Nobody, time.Time{}, at.Tick
 	for i := range o.Cells {
 		c := &o.Cells[i]
 		switch {
-		case c.Seen != Pending && c.SeenAt.After(o.CopyCheckedAt):
+		case c.Seen == None && c.SeenAt.After(o.CopyCheckedAt):
 		case slices.Contains(rooms, c.Room):
 			c.see(Booked, span, at.Now)
 		case c.Invited:

@@ -129,6 +129,9 @@ func (p *planner) goneCopy(o *meeting.Occurrence, e *exchangeView) {
 func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 	e.live, e.span = true, o.CopySpan
 	for _, c := range o.Cells {
+		// A room that shows another time is behind, or the copy moved since.
+		e.ask = e.ask || p.active(c.Room) && c.Invited && c.Seen == meeting.Booked &&
+			!c.SeenSpan.Equal(o.CopySpan) && c.SeenAt.After(o.CopyCheckedAt)
 		switch {
 		case !p.active(c.Room) || !c.Invited:
 		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !leftSince(o, c):
@@ -247,6 +250,9 @@ func (p *planner) vanished(o *meeting.Occurrence, c meeting.Cell, e *exchangeVie
 		e.declined[c.Room] = true
 	default:
 		p.doubt(e, c.SeenAt)
+		if until := c.SeenAt.Add(p.Policy.Confirm); !p.Now.Before(until) && o.CopyCheckedAt.Before(until) {
+			e.ask = true // it may have declined since
+		}
 	}
 }
 

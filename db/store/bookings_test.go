@@ -45,13 +45,15 @@ func TestABookingBecomesAMeeting(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.room("lake@example.com", 10)
-	require.Equal(t, engine.Changed, o.observe(o.booking()))
+	b := o.booking()
+	require.Equal(t, engine.Changed, o.observe(b))
 	equal(t, &meeting.Meeting{
 		Config: o.config, UID: "uid of 7", Ref: "ref of 7", Origin: meeting.Eliona, Organizer: "anna@example.com", Group: 3,
 		Occurrences: []*meeting.Occurrence{{
 			Booking: 7, BookingLive: true, BookingSpan: o.hour(9), Assets: []meeting.AssetID{10}, Copy: meeting.CopyUnknown,
+			BookingTick: b.Since,
 		}},
-	}, o.meeting("uid of 7"), cmpopts.IgnoreFields(meeting.Meeting{}, "ID"), cmpopts.IgnoreFields(meeting.Occurrence{}, "ID"))
+	}, o.meeting("uid of 7"), cmpopts.IgnoreFields(meeting.Meeting{}, "ID"), cmpopts.IgnoreFields(meeting.Occurrence{}, "ID", "BookingTick"))
 	w := o.work("uid of 7")
 	require.Greater(t, w.Want, w.Done)
 	require.Zero(t, w.Priority, "somebody waits for it")

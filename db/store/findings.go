@@ -103,23 +103,23 @@ const otherFindings = `
 	from ews.room r where r.guard_since is not null and exists (select from ews.active_room x where x.id = r.id)`
 
 // Findings returns what a person should look at, the latest first.
-func (db *DB) Findings(ctx context.Context, config meeting.ConfigID) ([]Finding, error) {
-	rows, err := db.pool.Query(ctx,
-		`select id, kind, code, coalesce(mailbox, ''), coalesce(name, ''), coalesce(booking_id, 0), starts_at, ends_at, since
-		 from (`+findings+`) f where configuration_id = $1 order by since desc nulls last, id limit $2`, config, findingLimit)
-	if err != nil {
-		return nil, fmt.Errorf("reading findings: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f Finding, err error) {
-		var start, end, since *time.Time
-		err = row.Scan(&f.ID, &f.Kind, &f.Code, &f.Room, &f.RoomName, &f.Booking, &start, &end, &since)
-		f.Span, f.Since = meeting.Span{Start: orZero(start), End: orZero(end)}, orZero(since)
-		return f, err
+func (db *DB) Findings(ctx context.Context, config meeting.ConfigID) (list []Finding, err error) {
+	err = db.view(ctx, "findings", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx,
+			`select id, kind, code, coalesce(mailbox, ''), coalesce(name, ''), coalesce(booking_id, 0), starts_at, ends_at, since
+			 from (`+findings+`) f where configuration_id = $1 order by since desc nulls last, id limit $2`, config, findingLimit)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f Finding, err error) {
+			var start, end, since *time.Time
+			err = row.Scan(&f.ID, &f.Kind, &f.Code, &f.Room, &f.RoomName, &f.Booking, &start, &end, &since)
+			f.Span, f.Since = meeting.Span{Start: orZero(start), End: orZero(end)}, orZero(since)
+			return f, err
+		})
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("reading findings: %w", err)
-	}
-	return list, nil
+	return list, err
 }
 
 // Retry makes what a finding is about due now. It fails with ErrNoFinding and

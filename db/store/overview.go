@@ -51,12 +51,28 @@ type Leader struct {
 // waits for its rooms is due later.
 const waiting = `wanted_at is not null and parked_code = '' and (due_at <= now() + interval '5 seconds' or attempts > 0)`
 
+// view reads for operators: all of it at one moment, and without compiling the
+// statements, which takes the database longer than to run them.
+func (db *DB) view(ctx context.Context, what string, read func(pgx.Tx) error) error {
+	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `set local jit = off`); err != nil {
+			return err
+		}
+		return read(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", what, err)
+	}
+	return nil
+}
+
 // Overviews returns the overview of one configuration, or of all for 0. One
 // that does not exist has none.
-func (db *DB) Overviews(ctx context.Context, config meeting.ConfigID) ([]Overview, error) {
-	// The lock tells the truth about who leads; the row tells who that is.
-	rows, err := db.pool.Query(ctx,
-		`select c.id, coalesce(c.enable, false), c.status_code <> '',
+func (db *DB) Overviews(ctx context.Context, config meeting.ConfigID) (list []Overview, err error) {
+	err = db.view(ctx, "the state of configurations", func(tx pgx.Tx) error {
+		// The lock tells the truth about who leads; the row tells who that is.
+		rows, err := tx.Query(ctx,
+			`select c.id, coalesce(c.enable, false), c.status_code <> '',
 		        l.host is not null and exists (
 		          select from pg_locks k
 		          where k.locktype = 'advisory' and k.classid::bigint = $2::bigint and k.objid::bigint = c.id and k.objsubid = 2 and k.granted
@@ -91,14 +107,13 @@ func (db *DB) Overviews(ctx context.Context, config meeting.ConfigID) ([]Overvie
 		          min(wanted_at) filter (where waits) as oldest
 		   from (select *, `+waiting+` as waits from ews.meeting where configuration_id = c.id) meetings) m
 		 where $1::bigint in (0, c.id) order by c.id`, int64(config), int64(lockClass))
-	if err != nil {
-		return nil, fmt.Errorf("reading the state of configurations: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, db.overview)
-	if err != nil {
-		return nil, fmt.Errorf("reading the state of configurations: %w", err)
-	}
-	return list, nil
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, db.overview)
+		return err
+	})
+	return list, err
 }
 
 func (db *DB) overview(row pgx.CollectableRow) (Overview, error) {

@@ -53,8 +53,25 @@ type EntryView struct {
 
 // RoomViews returns the rooms of a configuration by address, with the entries
 // that overlap the span; only the one with this address, if one is given.
-func (db *DB) RoomViews(ctx context.Context, config meeting.ConfigID, address meeting.Address, span meeting.Span) ([]RoomView, error) {
-	rows, err := db.pool.Query(ctx,
+func (db *DB) RoomViews(ctx context.Context, config meeting.ConfigID, address meeting.Address, span meeting.Span) (views []RoomView, err error) {
+	err = db.view(ctx, "rooms", func(tx pgx.Tx) error {
+		if views, err = viewRooms(ctx, tx, config, address); err != nil {
+			return err
+		}
+		byAddress := make(map[meeting.Address]*RoomView, len(views))
+		for i := range views {
+			byAddress[views[i].Address] = &views[i]
+		}
+		if err := viewAssets(ctx, tx, config, byAddress); err != nil {
+			return err
+		}
+		return viewEntries(ctx, tx, config, byAddress, span)
+	})
+	return views, err
+}
+
+func viewRooms(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, address meeting.Address) ([]RoomView, error) {
+	rows, err := tx.Query(ctx,
 		`select r.mailbox, r.name, exists (select from ews.active_room x where x.id = r.id), r.retired_at is not null,
 		        coalesce((select min(b.configuration_id) from ews.asset a
 		                  join ews.asset b on b.asset_id = a.asset_id and b.configuration_id < a.configuration_id
@@ -64,29 +81,18 @@ func (db *DB) RoomViews(ctx context.Context, config meeting.ConfigID, address me
 		        r.polled_at, r.read_at, r.poll_at, r.fail_count, r.error_code, r.guard_since, r.guard_gone
 		 from ews.room r where r.configuration_id = $1 and $2 in ('', r.mailbox) order by r.mailbox`, config, address)
 	if err != nil {
-		return nil, fmt.Errorf("reading rooms: %w", err)
+		return nil, err
 	}
-	views, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v RoomView, err error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (v RoomView, err error) {
 		var polled, read, poll, guard *time.Time
 		err = row.Scan(&v.Address, &v.Name, &v.Active, &v.Retired, &v.OwnedBy, &polled, &read, &poll, &v.Fails, &v.Code, &guard, &v.Gone)
 		v.PolledAt, v.ReadAt, v.PollAt, v.Guard = orZero(polled), orZero(read), orZero(poll), orZero(guard)
 		return v, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("reading rooms: %w", err)
-	}
-	byAddress := make(map[meeting.Address]*RoomView, len(views))
-	for i := range views {
-		byAddress[views[i].Address] = &views[i]
-	}
-	if err := db.viewAssets(ctx, config, byAddress); err != nil {
-		return nil, err
-	}
-	return views, db.viewEntries(ctx, config, byAddress, span)
 }
 
-func (db *DB) viewAssets(ctx context.Context, config meeting.ConfigID, rooms map[meeting.Address]*RoomView) error {
-	rows, err := db.pool.Query(ctx,
+func viewAssets(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, rooms map[meeting.Address]*RoomView) error {
+	rows, err := tx.Query(ctx,
 		`select provider_id, project_id, coalesce(asset_id, 0), described_at is not null
 		 from ews.asset where configuration_id = $1 and provider_id <> '' order by provider_id, project_id`, config)
 	if err != nil {
@@ -106,7 +112,7 @@ func (db *DB) viewAssets(ctx context.Context, config meeting.ConfigID, rooms map
 	return nil
 }
 
-func (db *DB) viewEntries(ctx context.Context, config meeting.ConfigID, rooms map[meeting.Address]*RoomView, span meeting.Span) error {
+func viewEntries(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, rooms map[meeting.Address]*RoomView, span meeting.Span) error {
 	addresses, assets := make([]string, 0, len(rooms)), []int32{}
 	for address, room := range rooms {
 		addresses = append(addresses, string(address))
@@ -114,7 +120,7 @@ func (db *DB) viewEntries(ctx context.Context, config meeting.ConfigID, rooms ma
 			assets = append(assets, int32(a.ID))
 		}
 	}
-	rows, err := db.pool.Query(ctx,
+	rows, err := tx.Query(ctx,
 		`with shown as (
 		   select r.id as room_id, r.mailbox, c.occurrence_id
 		   from ews.room r join ews.cell c on c.room_id = r.id join ews.occurrence o on o.id = c.occurrence_id

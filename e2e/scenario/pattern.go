@@ -122,7 +122,7 @@ func (p *Play) post(ctx context.Context, user, body string) (string, error) {
 	}
 	request.Header.Set("Content-Type", "text/xml; charset=utf-8")
 	request.SetBasicAuth(user, "secret")
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := (&http.Client{Timeout: patience}).Do(request)
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ews/e2e/stage"
 	"ews/simulator/exchangesim/recurrence"
 )
@@ -26,6 +28,7 @@ type Play struct {
 	things   map[string]*thing // by the names that the scenario gave
 	faults   []string          // ids of those to be stopped
 	began    time.Time
+	acted    bool // since something was waited for
 	logf     func(format string, args ...any)
 }
 
@@ -70,7 +73,7 @@ func (w *World) Play(ctx context.Context, s *Scenario, logf func(format string, 
 	}
 	for _, step := range s.steps {
 		if err := step.do.play(ctx, p); err != nil {
-			return fmt.Errorf("%s:%d: %s\n%w\nthe app's log:\n%s", s.File, step.line, step.text, err, p.trace())
+			return fmt.Errorf("%s:%d: %s\n%w\nthe app's log:\n%s", s.File, step.line, step.text, err, p.trace(ctx))
 		}
 	}
 	return w.watch.doubles(p.assets)
@@ -140,13 +143,13 @@ func (p *Play) thing(name string) (*thing, error) {
 
 // trace returns what the app logged of the scenario: lines with one of its
 // addresses or bookings, and what follows of their meetings.
-func (p *Play) trace() string {
+func (p *Play) trace(ctx context.Context) string {
 	raw, err := os.ReadFile(p.world.AppLog())
 	if err != nil {
 		return err.Error()
 	}
 	wanted := []*regexp.Regexp{regexp.MustCompile(regexp.QuoteMeta(p.suffix) + "@")}
-	if sights, err := p.bookings(context.Background()); err == nil {
+	if sights, err := p.bookings(context.WithoutCancel(ctx)); err == nil {
 		for _, s := range sights {
 			wanted = append(wanted, regexp.MustCompile(fmt.Sprintf(`(booking=|bookings="?\[([\d ]* )?)%d\b`, s.booking.ID)))
 		}
@@ -234,6 +237,48 @@ func (b *booking) request(p *Play, s span) map[string]any {
 	return request
 }
 
+// composure is how long people wait at most before they change something.
+const composure = 15 * time.Second
+
+// hesitate lets the app come to rest where things go wrong by accident. What
+// people do in the seconds in which the app does not know how its last request
+// ended, may be lost; docs/decisions/0004 accepts that.
+func (p *Play) hesitate(ctx context.Context) error {
+	if !p.world.unfriendly || p.acted {
+		return nil
+	}
+	p.acted = true // what follows is done in one go
+	if _, ended := p.world.ExitCode(); ended {
+		return nil
+	}
+	conn, err := pgx.Connect(ctx, p.world.URL())
+	if err != nil {
+		return fmt.Errorf("asking the app's database: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	waiting, cancel := context.WithTimeout(ctx, composure)
+	defer cancel()
+	for waiting.Err() == nil {
+		var busy int
+		err := conn.QueryRow(waiting, `
+			select count(*) from ews.meeting m
+			where (m.want_gen > m.done_gen
+			       or exists (select from ews.operation p where p.meeting_id = m.id and p.status = 'sending')
+			       or exists (select from ews.occurrence o where o.meeting_id = m.id and o.asked_by <> ''))
+			  and exists (select from ews.occurrence o
+			              join ews.cell c on c.occurrence_id = o.id join ews.room r on r.id = c.room_id
+			              where o.meeting_id = m.id and r.mailbox like $1)`, "%"+p.suffix+"@%").Scan(&busy)
+		if err != nil && waiting.Err() == nil {
+			return fmt.Errorf("asking the app's database: %w", err)
+		}
+		if err == nil && busy == 0 {
+			break
+		}
+		rest(waiting, lookEvery)
+	}
+	return ctx.Err()
+}
+
 // act makes a person act.
 func (p *Play) act(ctx context.Context, request map[string]any) (stage.Made, error) {
 	var made stage.Made
@@ -285,6 +330,9 @@ type change struct {
 func (c *change) play(ctx context.Context, p *Play) error {
 	t, err := p.thing(c.name)
 	if err != nil {
+		return err
+	}
+	if err := p.hesitate(ctx); err != nil {
 		return err
 	}
 	if c.what == "repeat" {

@@ -250,6 +250,7 @@ type comparison struct {
 const lasting = 2 * time.Second
 
 func (c *comparison) play(ctx context.Context, p *Play) error {
+	p.acted = false
 	limit := p.limit(c.limit)
 	if c.settled {
 		limit += lasting

@@ -222,13 +222,13 @@ func (w *World) accidents(ctx context.Context, scenarios []*Scenario, seed uint6
 		}
 	}
 	rules := []map[string]any{
-		{"service": "exchange", "kind": "status", "status": 500, "probability": 0.01},
+		{"service": "exchange", "kind": "status", "status": 500, "probability": 0.007},
 		{"service": "exchange", "kind": "status", "status": 503, "probability": 0.003, "count": 1}, // makes the app pause
 		{"service": "exchange", "kind": "throttle", "backOffMilliseconds": 300, "probability": 0.003, "count": 2},
-		{"service": "exchange", "kind": "responseCode", "code": "ErrorTimeoutExpired", "probability": 0.005},
-		{"service": "exchange", "kind": "resetBefore", "probability": 0.005},
+		{"service": "exchange", "kind": "responseCode", "code": "ErrorTimeoutExpired", "probability": 0.003},
+		{"service": "exchange", "kind": "resetBefore", "probability": 0.003},
 		{"service": "exchange", "kind": "resetAfterBody", "probability": 0.01},
-		{"service": "exchange", "kind": "truncate", "probability": 0.01},
+		{"service": "exchange", "kind": "truncate", "probability": 0.005},
 		{"service": "booking", "kind": "status", "status": 503, "probability": 0.03},
 		{"service": "booking", "kind": "resetAfterBody", "probability": 0.02},
 		{"service": "booking", "kind": "truncate", "probability": 0.02},

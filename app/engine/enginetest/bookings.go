@@ -152,8 +152,8 @@ var _ engine.Bookings = (*bookings)(nil)
 func (b *bookings) Write(ctx context.Context, group meeting.GroupID, organizer meeting.Address, items []plan.Item) (meeting.GroupID, []meeting.BookingID, error) {
 	var ids []meeting.BookingID
 	what := Call{Port: Bookings, Method: "Write", UID: b.slotOf(items[0].Occurrence).UID, Writes: true}
-	group, err := call(ctx, b.p, what, func() (meeting.GroupID, error) {
-		a := &b.w.app
+	written, err := call(ctx, b.p, what, func() (meeting.GroupID, error) {
+		a, group := &b.w.app, group
 		for _, item := range items {
 			if known := a.find(item.Booking); item.Booking != 0 && (known == nil || known.Cancelled) {
 				return 0, &engine.Error{Class: engine.NotFound, Code: "booking_not_found"}
@@ -161,7 +161,7 @@ func (b *bookings) Write(ctx context.Context, group meeting.GroupID, organizer m
 		}
 		var changed []*booking
 		var old []meeting.AssetID
-		written := make([]meeting.BookingID, 0, len(items))
+		made := make([]meeting.BookingID, 0, len(items))
 		for _, item := range items {
 			one := a.find(item.Booking)
 			if one == nil {
@@ -174,7 +174,7 @@ func (b *bookings) Write(ctx context.Context, group meeting.GroupID, organizer m
 			}
 			one.Span, one.Assets = item.Span, slices.Clone(item.Assets)
 			group = one.Group
-			changed, written = append(changed, one), append(written, one.ID)
+			changed, made = append(changed, one), append(made, one.ID)
 			b.w.note("    booking %d of %v: %v in %v", one.ID, one.of, one.Span, one.Assets)
 		}
 		if d := b.w.dice(); a.echoes {
@@ -184,13 +184,13 @@ func (b *bookings) Write(ctx context.Context, group meeting.GroupID, organizer m
 				one.spans = append(one.spans, one.Span)
 			}
 		}
-		ids = written
+		ids = made
 		return group, nil
 	})
 	if err != nil {
 		return 0, nil, err
 	}
-	return group, ids, nil
+	return written, ids, nil
 }
 
 func (b *bookings) slotOf(id meeting.OccurrenceID) Slot {

@@ -119,8 +119,8 @@ func (w *World) Differences() []string {
 		j.judge(s)
 	}
 	for _, r := range w.database.sorted() {
-		if r.open != nil || r.parked != "" {
-			j.find("meeting %d is not finished: parked %q, open %v", r.ID, r.parked, r.open)
+		if r.open != nil || r.parked != "" || r.token != "" || r.wantGen > r.doneGen {
+			j.find("I1: meeting %d is not finished: parked %q, claimed %v, open %v", r.ID, r.parked, r.token != "", r.open != nil)
 		}
 	}
 	return j.out

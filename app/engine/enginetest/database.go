@@ -288,6 +288,14 @@ func (w *World) Parked() []string {
 	return out
 }
 
+// PollNow makes all rooms due.
+func (w *World) PollNow() {
+	defer w.lock()()
+	for _, r := range w.database.rooms {
+		r.poll = w.database.now()
+	}
+}
+
 // ForgetPositions loses all positions in change feeds and what was read.
 func (w *World) ForgetPositions() {
 	defer w.lock()()

@@ -22,6 +22,8 @@
 //   - People who change or cancel a booking that we made before its number was
 //     stored, or book the same room for the same time in Eliona as well. The
 //     Booking app keeps no reference of ours to know our booking by then.
+//   - Two writes of unknown end for one organizer, in one room, at one time:
+//     nothing else tells whose booking is whose.
 //   - A process whose clock is ahead of the database's by more than a few
 //     seconds: it takes a request of its predecessor for ended too early.
 //   - Projects that are added when there are bookings already.

@@ -188,10 +188,11 @@ const (
 	Store    Port = "store"
 )
 
-// Fault is how a call fails.
+// Fault is how a call fails, or that it is slow.
 type Fault struct {
 	Err   error
-	After bool // its effect takes place nevertheless
+	After bool          // its effect takes place nevertheless
+	Delay time.Duration // before its effect
 }
 
 var errKilled = fmt.Errorf("the process was killed: %w", engine.ErrFenced)
@@ -337,6 +338,9 @@ func (w *World) prospects(c Call) (there, back time.Duration, fault *Fault) {
 	defer w.lock()()
 	if w.faults != nil {
 		fault = w.faults(c)
+	}
+	if fault != nil && fault.Err == nil {
+		return fault.Delay, 0, nil
 	}
 	if !w.delays {
 		return 0, 0, fault

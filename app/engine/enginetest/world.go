@@ -51,17 +51,9 @@ type Options struct {
 	Delays bool
 }
 
-// The people of the world. Anna, Ben and Dora have mailboxes; those of Eve and
-// Finn are elsewhere; Carl is a name without an address.
-const (
-	Anna    meeting.Address = "anna@example.com"
-	Ben     meeting.Address = "ben@example.com"
-	Dora    meeting.Address = "dora@example.com"
-	Eve     meeting.Address = "eve@elsewhere.net"
-	Finn    meeting.Address = "finn@elsewhere.net"
-	Carl                    = "Carl from next door"
-	Service meeting.Address = "service@example.com"
-)
+// Service is the mailbox that books for users without one. Whoever else has an
+// address of example.com has a mailbox as well; other mailboxes are elsewhere.
+const Service meeting.Address = "service@example.com"
 
 // Slot names an occurrence for good.
 type Slot struct {
