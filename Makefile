@@ -40,7 +40,7 @@ lint: ## Check style and typical mistakes
 
 .PHONY: test
 test: postgresql ## Run all tests
-	go test -race -shuffle=on -count=1 ./...
+	go test -race -shuffle=on -count=1 -timeout 30m ./...
 
 .PHONY: build
 build: ## Build the app as bin/ews

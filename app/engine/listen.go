@@ -220,8 +220,7 @@ var errDoubtful = errors.New("suspiciously many bookings vanished")
 
 func (e *Engine) reconcile(ctx context.Context) error {
 	span := e.window()
-	var missing []meeting.BookingID
-	known := 0
+	var missing, known []meeting.BookingID
 	for _, room := range *e.rooms.Load() {
 		if room.Retired {
 			continue
@@ -231,13 +230,12 @@ func (e *Engine) reconcile(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			missing, known = append(missing, gone...), known+of
+			missing, known = append(missing, gone...), append(known, of...)
 		}
 	}
 	e.compared.Store(true)
-	slices.Sort(missing)
-	missing = slices.Compact(missing)
-	if n := len(missing); n > 5 && 2*n > known && !e.doubted() {
+	missing, known = distinct(missing), distinct(known) // a booking is one in each of its assets
+	if n := len(missing); n > 5 && 2*n > len(known) && !e.doubted() {
 		e.log.WarnContext(ctx, "many bookings vanished at once: looking again before believing it", "bookings", n)
 		return errDoubtful
 	}
@@ -248,34 +246,39 @@ func (e *Engine) reconcile(ctx context.Context) error {
 	return nil
 }
 
-func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span meeting.Span) (missing []meeting.BookingID, known int, err error) {
+func distinct(ids []meeting.BookingID) []meeting.BookingID {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span meeting.Span) (missing, known []meeting.BookingID, err error) {
 	since, err := e.store.Tick(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	listed, err := e.bookings.List(ctx, asset, span)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	for _, b := range listed {
 		deferred, err := e.observe(ctx, b, since)
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
 		if deferred {
 			e.inbox.put(hint{Booking: b, told: true, at: e.now().Add(2 * time.Second)})
 		}
 	}
-	ids, err := e.store.BookingsOf(ctx, asset, span)
+	known, err = e.store.BookingsOf(ctx, asset, span)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	for _, id := range ids {
+	for _, id := range known {
 		if !slices.ContainsFunc(listed, func(b Booking) bool { return b.ID == id }) {
 			missing = append(missing, id)
 		}
 	}
-	return missing, len(ids), nil
+	return missing, known, nil
 }
 
 // doubted remembers that a reconciliation looked suspicious, and reports

@@ -28,7 +28,7 @@ type Play struct {
 	things   map[string]*thing // by the names that the scenario gave
 	faults   []string          // ids of those to be stopped
 	began    time.Time
-	acted    bool // since something was waited for
+	acted    bool // somebody did something since the last time of waiting
 	logf     func(format string, args ...any)
 }
 
@@ -189,6 +189,7 @@ func (b *booking) play(ctx context.Context, p *Play) error {
 		spans = spans[:1]
 	}
 	t := &thing{first: spans[0].start}
+	p.acted = true
 	for _, s := range spans {
 		made, err := p.act(ctx, b.request(p, s))
 		if err != nil {
