@@ -42,6 +42,14 @@ lint: ## Check style and typical mistakes
 test: postgresql ## Run all tests
 	go test -race -shuffle=on -count=1 -timeout 30m ./...
 
+.PHONY: soak-model
+soak-model: ## Look for new counterexamples: CHECKS random histories of planner and engine each
+	go test -count=1 -timeout 24h -run Converge ./app/plan ./app/engine -rapid.checks=$(or $(CHECKS),25000)
+
+.PHONY: acceptance
+acceptance: postgresql ## Run the acceptance suite and write docs/acceptance.md
+	ACCEPTANCE_MD=$(CURDIR)/docs/acceptance.md go test -count=1 -timeout 30m ./e2e/
+
 .PHONY: build
 build: ## Build the app as bin/ews
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.gitCommit=$(COMMIT) -X main.buildTimestamp=$(TIMESTAMP)" -o bin/ews .

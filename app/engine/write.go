@@ -222,12 +222,19 @@ func (j *job) resolveUpdate(ctx context.Context, open Operation) (time.Time, err
 	if err != nil || !seen.Live || !seen.Span.Equal(open.Intent.Span) || seen.Span.Equal(o.CopySpan) {
 		return j.notFound(ctx, open, began)
 	}
+	rooms := *j.rooms.Load()
 	return time.Time{}, j.apply(ctx, &open, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		m.CopyMailbox = seen.Mailbox
 		if o.Key == "" {
 			m.CopyItem = seen.Item
 		}
-		o.Wrote(seen, nil, nil, meeting.Moment{Now: began, Tick: at.Tick})
+		invited, removed := invitedTo(seen, rooms), []meeting.RoomID(nil)
+		for _, c := range o.Cells {
+			if c.Invited && !seen.Partial && !slices.Contains(invited, c.Room) {
+				removed = append(removed, c.Room)
+			}
+		}
+		o.Wrote(seen, invited, removed, meeting.Moment{Now: began, Tick: at.Tick})
 		return nil
 	})
 }

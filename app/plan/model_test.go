@@ -18,10 +18,13 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" || f.Name == "rapid.seed" })
 	if !asked {
-		if err := flag.Set("rapid.checks", "667"); err != nil {
-			panic(err)
+		// The same histories every time: new ones are looked for by the long runs.
+		for name, value := range map[string]string{"rapid.checks": "667", "rapid.seed": "20261122"} {
+			if err := flag.Set(name, value); err != nil {
+				panic(err)
+			}
 		}
 	}
 	os.Exit(m.Run())

@@ -167,7 +167,6 @@ func (b *bookings) Write(ctx context.Context, group meeting.GroupID, organizer m
 			if one == nil {
 				one = a.book(group, string(organizer), item.Span, item.Assets)
 				one.ours = true
-				group = one.Group
 				a.claim(one, b.w.database.slotOf(item.Occurrence))
 			} else {
 				old = append(old, one.Assets...)

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ews/app/meeting"
 )
@@ -32,17 +33,18 @@ func (w *World) stored(s Slot, was, now *meeting.Occurrence) {
 
 // brief shows what the engine knows of an occurrence.
 func brief(o *meeting.Occurrence) string {
-	out := fmt.Sprintf("booking %d %v, base %v, copy %s %v, asked by %q", o.Booking, o.BookingLive, o.BaseLive, o.Copy, o.CopySpan.Start.Format("15:04"), o.AskedBy)
+	out := &strings.Builder{}
+	fmt.Fprintf(out, "booking %d %v, base %v, copy %s %v, asked by %q", o.Booking, o.BookingLive, o.BaseLive, o.Copy, o.CopySpan.Start.Format("15:04"), o.AskedBy)
 	for _, c := range o.Cells {
-		out += fmt.Sprintf("; room %d %s %s", c.Room, c.Seen, c.SeenSpan.Start.Format("15:04"))
+		fmt.Fprintf(out, "; room %d %s %s", c.Room, c.Seen, c.SeenSpan.Start.Format("15:04"))
 		if c.BaseIn {
-			out += " base"
+			out.WriteString(" base")
 		}
 		if c.Invited {
-			out += " " + string(c.Answer)
+			out.WriteString(" " + string(c.Answer))
 		}
 	}
-	return out
+	return out.String()
 }
 
 // Silent tells whether a room stayed silent, or a message was lost.

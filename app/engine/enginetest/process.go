@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -168,13 +169,13 @@ type Call struct {
 }
 
 func (c Call) String() string {
-	out := string(c.Port) + "." + c.Method
+	out := []string{string(c.Port) + "." + c.Method}
 	for _, part := range []any{c.Room, c.Mailbox, c.UID, c.Booking, c.Meeting} {
 		if s := fmt.Sprint(part); s != "" && s != "0" {
-			out += " " + s
+			out = append(out, s)
 		}
 	}
-	return out
+	return strings.Join(out, " ")
 }
 
 // Port names one of the engine's ports.
