@@ -30,7 +30,13 @@ import (
 // of the accidents is printed, and taken from ACCEPTANCE_SEED. ACCEPTANCE_APP
 // names another binary of the app than the one of this source, ACCEPTANCE_LOGS
 // a folder for what the processes logged.
+//
+// It is a run of its own (make acceptance) for as long as its accidents have a
+// new seed every time.
 func TestAcceptance(t *testing.T) {
+	if os.Getenv("ACCEPTANCE_MD") == "" {
+		t.Skip("played by make acceptance")
+	}
 	scenarios, err := scenario.Files("scenarios/*.txt")
 	require.NoError(t, err)
 	var friendly, unfriendly results

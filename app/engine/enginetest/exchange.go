@@ -21,7 +21,7 @@ type exchange struct {
 	items    map[meeting.Address][]*item
 	handled  map[seat]int // highest sequence a room has processed
 	feeds    map[meeting.Address]*feed
-	answered time.Time // of the last answer: reply times tell no two answers within a second apart
+	answered map[seat]time.Time // of a room's last answer: reply times tell no two of them within a second apart
 	resets   bool
 	sendsAll bool
 }
@@ -77,7 +77,7 @@ type entry struct {
 
 func newExchange(w *World, o Options) exchange {
 	x := exchange{
-		w: w, listed: map[meeting.Address]bool{}, items: map[meeting.Address][]*item{}, handled: map[seat]int{},
+		w: w, listed: map[meeting.Address]bool{}, items: map[meeting.Address][]*item{}, handled: map[seat]int{}, answered: map[seat]time.Time{},
 		feeds: map[meeting.Address]*feed{}, resets: o.Resets, sendsAll: o.SendsAll,
 	}
 	for i := range o.Rooms {
@@ -262,8 +262,10 @@ func (x *exchange) answer(s seat, seq int, a meeting.Answer) {
 	}
 	c.version++
 	x.w.note("      %s answers to %v: %s", s.room, s.Slot, a)
-	if x.answered = x.answered.Add(time.Second); x.answered.Before(x.w.clock) {
-		x.answered = x.w.clock
+	at := x.w.clock
+	if next := x.answered[s].Add(time.Second); next.After(at) {
+		at = next
 	}
-	c.rooms[s.room].answer, c.rooms[s.room].at = a, x.answered
+	x.answered[s] = at
+	c.rooms[s.room].answer, c.rooms[s.room].at = a, at
 }
