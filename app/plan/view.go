@@ -144,11 +144,12 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 	}
 }
 
-// leftSince: the room let go of the entry since it was asked, or, as far as
-// that is known, since it answered.
+// leftSince: the room let go of the entry since it was asked. When somebody else
+// asked is not known: a room that held the slot and shows nothing may have
+// accepted before.
 func leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
-	answered := o.AskedBy == meeting.Them && !c.AnsweredAt.IsZero() && c.AnsweredAt.Before(c.SeenAt)
-	return c.Seen == meeting.None && (c.SeenAt.After(o.AskedAt) || answered)
+	before := o.AskedBy == meeting.Them && c.BaseIn && !c.AnsweredAt.IsZero()
+	return c.Seen == meeting.None && (before || c.SeenAt.After(o.AskedAt))
 }
 
 // calendars: at rest the rooms' own calendars are the truth. A room of the base

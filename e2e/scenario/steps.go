@@ -19,7 +19,11 @@ type event struct{ what string }
 func (e *event) play(ctx context.Context, p *Play) error {
 	switch e.what {
 	case "the app is stopped":
-		_, err := p.world.StopApp()
+		err := p.hesitate(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = p.world.StopApp()
 		return err
 	case "the app is killed":
 		return p.world.KillApp()
