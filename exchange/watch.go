@@ -18,7 +18,8 @@ type Watching struct {
 	// the most that Exchange allows.
 	Rooms int
 	// BackOff is the wait after a connection that failed; it doubles up to
-	// BackOffMax. 0 means 5 seconds and 5 minutes.
+	// BackOffMax. 0 means 1 second and 5 minutes: the first one often is a dead
+	// connection of the pool, which says nothing about the server.
 	BackOff, BackOffMax time.Duration
 	// Healthy is how long a connection must last to count as a success; 0 means
 	// 10 seconds.
@@ -33,7 +34,7 @@ func (w Watching) withDefaults() Watching {
 		w.Rooms = ews.MaxStreamSubscriptions
 	}
 	for d, standard := range map[*time.Duration]time.Duration{
-		&w.BackOff: 5 * time.Second, &w.BackOffMax: 5 * time.Minute, &w.Healthy: 10 * time.Second, &w.Refused: 30 * time.Minute,
+		&w.BackOff: time.Second, &w.BackOffMax: 5 * time.Minute, &w.Healthy: 10 * time.Second, &w.Refused: 30 * time.Minute,
 	} {
 		if *d <= 0 {
 			*d = standard
