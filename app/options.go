@@ -23,12 +23,7 @@ type Options struct {
 
 // OptionsFromEnvironment reads the variables that Eliona gives its apps.
 func OptionsFromEnvironment(env func(string) (string, bool)) (Options, error) {
-	get := func(name, fallback string) string {
-		if value, ok := env(name); ok && value != "" {
-			return value
-		}
-		return fallback
-	}
+	get := func(name, fallback string) string { return valueOf(env, name, fallback) }
 	o := Options{
 		ConnectionString: get("CONNECTION_STRING", ""),
 		APIEndpoint:      get("API_ENDPOINT", "http://api-v2:3000/v2"),
@@ -38,14 +33,31 @@ func OptionsFromEnvironment(env func(string) (string, bool)) (Options, error) {
 		return Options{}, fmt.Errorf("CONNECTION_STRING must be a URL like postgres://user:password@host:5432/database")
 	}
 	o.InitConnectionString = get("INIT_CONNECTION_STRING", o.ConnectionString)
-	port := get("API_SERVER_PORT", "3000")
 	var err error
-	if o.Port, err = strconv.Atoi(port); err != nil || o.Port < 0 || o.Port > 65535 {
-		return Options{}, fmt.Errorf("API_SERVER_PORT must be a port number, not %q", port)
+	if o.Port, err = portOf(env); err != nil {
+		return Options{}, err
 	}
 	o.Keys, err = conf.KeysFromEnvironment(func(name string) string { return get(name, "") })
 	if err != nil {
 		return Options{}, fmt.Errorf("reading the key for secrets: %w", err)
 	}
 	return o, nil
+}
+
+// portOf is the port of the app's own API.
+func portOf(env func(string) (string, bool)) (int, error) {
+	text := valueOf(env, "API_SERVER_PORT", "3000")
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return 0, fmt.Errorf("API_SERVER_PORT must be a port number, not %q", text)
+	}
+	return port, nil
+}
+
+// valueOf is a variable's value, or the fallback if it has none.
+func valueOf(env func(string) (string, bool), name, fallback string) string {
+	if value, ok := env(name); ok && value != "" {
+		return value
+	}
+	return fallback
 }
