@@ -28,6 +28,7 @@ func accept(sent apiserver.Configuration, current conf.Configuration) (conf.Conf
 	set(&c.BookingSubject, sent.BookingSubject)
 	set(&c.NotifyUsers, sent.NotifyUsers)
 	set(&c.Streaming, sent.Streaming)
+	set(&c.TimeZone, sent.TimeZone)
 	setSeconds(&c.RefreshInterval, sent.RefreshInterval)
 	setSeconds(&c.RequestTimeout, sent.RequestTimeout)
 	setSeconds(&c.AnswerTimeout, sent.AnswerTimeout)
@@ -115,6 +116,7 @@ func present(c conf.Configuration) apiserver.Configuration {
 		BookingSubject:  &c.BookingSubject,
 		NotifyUsers:     &c.NotifyUsers,
 		Streaming:       &c.Streaming,
+		TimeZone:        &c.TimeZone,
 		StatusCode:      &c.Status.Code,
 		StatusText:      &c.Status.Text,
 	}

@@ -64,7 +64,7 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 		Store: worded{term}, Observer: watch, Log: log,
 	})
 	office := &notice.Office{
-		Config: c.ID, Owner: c.UserID, Projects: c.ProjectIDs, Log: log,
+		Config: c.ID, Owner: c.UserID, Projects: c.ProjectIDs, Zone: c.Zone(), Log: log,
 		Ledger: countedLedger{term, watch}, Sender: countedSender{s.eliona, watch},
 	}
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))

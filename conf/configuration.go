@@ -50,6 +50,7 @@ type Configuration struct {
 	BookingSubject string
 	NotifyUsers    bool
 	Streaming      bool
+	TimeZone       string // IANA name of where the rooms are; empty = that of the process
 
 	Status Status
 
@@ -100,7 +101,7 @@ func Default() Configuration {
 func (c Configuration) Normalized() Configuration {
 	for _, text := range []*string{
 		&c.ClientID, &c.TenantID, &c.EWSURL, &c.Username, &c.ServiceUserUPN, &c.RoomListUPN, &c.BookingAppURL,
-		&c.AuthorityURL, &c.OAuthScope, &c.CACertificates, &c.BookingSubject,
+		&c.AuthorityURL, &c.OAuthScope, &c.CACertificates, &c.BookingSubject, &c.TimeZone,
 	} {
 		*text = strings.TrimSpace(*text)
 	}
@@ -154,6 +155,18 @@ func (c Configuration) Horizon() time.Duration {
 	return time.Duration(c.HorizonDays) * 24 * time.Hour
 }
 
+// Zone is where the rooms are: the time zone in which people are told times.
+func (c Configuration) Zone() *time.Location {
+	if c.TimeZone == "" {
+		return time.Local
+	}
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil { // Validate reports it
+		return time.Local
+	}
+	return zone
+}
+
 // RootCAs returns the certification authorities to trust: those of the system
 // and of CACertificates. It is nil, which means the system's, when there are
 // none of our own.
@@ -203,5 +216,6 @@ func (c Configuration) settings() []setting {
 		{"bookingSubject", c.BookingSubject},
 		{"notifyUsers", c.NotifyUsers},
 		{"streaming", c.Streaming},
+		{"timeZone", c.TimeZone},
 	}
 }

@@ -27,7 +27,7 @@ func settingColumns() boil.Columns {
 		c.ClientID, c.ClientSecret, c.TenantID, c.EwsURL, c.Username, c.Password, c.ServiceUserUpn, c.RoomListUpn,
 		c.BookingAppURL, c.RefreshInterval, c.RequestTimeout, c.AssetFilter, c.Enable, c.ProjectIds, c.UserID,
 		c.AuthorityURL, c.OauthScope, c.CaCertificates, c.AllowPlainHTTP, c.HorizonDays, c.AnswerTimeout,
-		c.BookingSubject, c.NotifyUsers, c.Streaming, c.Version, c.UpdatedAt,
+		c.BookingSubject, c.NotifyUsers, c.Streaming, c.TimeZone, c.Version, c.UpdatedAt,
 	)
 }
 
@@ -62,6 +62,7 @@ func toRow(c Configuration) (*generated.Configuration, error) {
 		BookingSubject:  c.BookingSubject,
 		NotifyUsers:     c.NotifyUsers,
 		Streaming:       c.Streaming,
+		TimeZone:        c.TimeZone,
 		Version:         c.Version,
 	}, nil
 }
@@ -107,6 +108,7 @@ func (r *Repository) fromRow(row *generated.Configuration) Configuration {
 		BookingSubject:  row.BookingSubject,
 		NotifyUsers:     row.NotifyUsers,
 		Streaming:       row.Streaming,
+		TimeZone:        row.TimeZone,
 		Status:          Status{Code: row.StatusCode, Text: row.Status, Since: row.StatusSince.Time},
 		SecretError:     errors.Join(clientErr, passwordErr),
 	}.Normalized()

@@ -55,6 +55,7 @@ func (c Configuration) Validate() []FieldError {
 	if c.HorizonDays < MinHorizonDays || c.HorizonDays > MaxHorizonDays {
 		v.report("horizonDays", "must be between %d and %d", MinHorizonDays, MaxHorizonDays)
 	}
+	v.zone(c.TimeZone)
 	v.filter(c.AssetFilter)
 	v.projects(c.ProjectIDs)
 	return v.errors
@@ -225,6 +226,16 @@ func (v *validation) certificates(text string) {
 func (v *validation) seconds(field string, value, least, most time.Duration) {
 	if value < least || value > most {
 		v.report(field, "must be between %d and %d", int(least.Seconds()), int(most.Seconds()))
+	}
+}
+
+func (v *validation) zone(name string) {
+	if name == "" {
+		return
+	}
+	// "Local" is a name of the library for whatever the machine is set to.
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
+		v.report("timeZone", "must be a time zone of the IANA database, as in Europe/Zurich")
 	}
 }
 

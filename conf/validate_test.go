@@ -103,6 +103,9 @@ func TestEveryFaultNamesItsField(t *testing.T) {
 		"answer timeout too long":   {func(c *conf.Configuration) { c.AnswerTimeout = 3601 * time.Second }, []string{"answerTimeout"}},
 		"no horizon":                {func(c *conf.Configuration) { c.HorizonDays = 0 }, []string{"horizonDays"}},
 		"horizon too far":           {func(c *conf.Configuration) { c.HorizonDays = 731 }, []string{"horizonDays"}},
+		"time zone of Windows":      {func(c *conf.Configuration) { c.TimeZone = "W. Europe Standard Time" }, []string{"timeZone"}},
+		"time zone of the machine":  {func(c *conf.Configuration) { c.TimeZone = "Local" }, []string{"timeZone"}},
+		"time zone that is a path":  {func(c *conf.Configuration) { c.TimeZone = "../../etc/passwd" }, []string{"timeZone"}},
 		"subject too long":          {func(c *conf.Configuration) { c.BookingSubject = strings.Repeat("a", 201) }, []string{"bookingSubject"}},
 		"subject of two lines":      {func(c *conf.Configuration) { c.BookingSubject = "a\r\nb" }, []string{"bookingSubject"}},
 		"empty project, repeated project": {
@@ -129,6 +132,13 @@ func TestEveryFaultNamesItsField(t *testing.T) {
 			require.Equal(t, tc.want, got)
 		})
 	}
+}
+
+func TestTheTimeZoneIsThatOfTheRooms(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "America/New_York", with(func(c *conf.Configuration) { c.TimeZone = " America/New_York " }).Normalized().Zone().String())
+	require.Equal(t, time.Local, conf.Default().Zone(), "without one, that of the app")
+	require.Equal(t, time.Local, with(func(c *conf.Configuration) { c.TimeZone = "Mars/Phobos" }).Zone(), "Validate reports it")
 }
 
 func TestCredentialsDecideTheMethod(t *testing.T) {

@@ -36,7 +36,7 @@ type DeskOptions struct {
 	DB             *store.DB
 	Metrics        *Metrics
 	Supervised     func() bool      // whether somebody looks after the configurations
-	Now            func() time.Time // nil: the system clock; its location is that of "today"
+	Now            func() time.Time // nil: the system clock
 }
 
 // NewDesk returns a Desk.
@@ -82,10 +82,11 @@ func (d *Desk) Room(ctx context.Context, config int64, address string) (apiserve
 }
 
 func (d *Desk) rooms(ctx context.Context, config int64, address meeting.Address) ([]apiserver.RoomStatus, error) {
-	if _, err := d.configurations.Get(ctx, config); err != nil {
+	c, err := d.configurations.Get(ctx, config)
+	if err != nil {
 		return nil, err
 	}
-	views, err := d.db.RoomViews(ctx, meeting.ConfigID(config), address, d.today())
+	views, err := d.db.RoomViews(ctx, meeting.ConfigID(config), address, d.today(c.Zone()))
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +97,9 @@ func (d *Desk) rooms(ctx context.Context, config int64, address meeting.Address)
 	return rooms, nil
 }
 
-// today is the present day where the app runs.
-func (d *Desk) today() meeting.Span {
-	now := d.now()
+// today is the present day in a time zone.
+func (d *Desk) today(zone *time.Location) meeting.Span {
+	now := d.now().In(zone)
 	year, month, day := now.Date()
 	return meeting.SpanOf(time.Date(year, month, day, 0, 0, 0, 0, now.Location()),
 		time.Date(year, month, day+1, 0, 0, 0, 0, now.Location()))

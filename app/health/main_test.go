@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +43,7 @@ type desk struct {
 	db      *store.DB
 	term    *store.Term
 	metrics *health.Metrics
+	now     time.Time // zero: the system clock
 }
 
 func open(t *testing.T) *desk {
@@ -62,7 +64,7 @@ func open(t *testing.T) *desk {
 	t.Cleanup(func() { _ = d.term.Close(t.Context()) })
 	d.metrics = health.NewMetrics(d.db, "3f2a1bc", "2026-11-22T09:00:00Z")
 	handler, err := apiservices.NewHandler(apiservices.Deps{Configurations: repository, Operations: health.NewDesk(health.DeskOptions{
-		Configurations: repository, DB: d.db, Metrics: d.metrics, Supervised: func() bool { return true },
+		Configurations: repository, DB: d.db, Metrics: d.metrics, Supervised: func() bool { return true }, Now: d.clock,
 	})})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
@@ -72,6 +74,13 @@ func open(t *testing.T) *desk {
 	require.NoError(t, err)
 	require.NoError(t, d.term.SaveAssets(t.Context(), []engine.Asset{{Project: "10", GAI: "g", Room: "room-1@example.com", ID: 17, Described: true}}))
 	return d
+}
+
+func (d *desk) clock() time.Time {
+	if d.now.IsZero() {
+		return time.Now()
+	}
+	return d.now
 }
 
 func (d *desk) exec(sql string) {

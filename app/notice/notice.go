@@ -29,6 +29,7 @@ type Office struct {
 	Config   int64
 	Owner    string // Eliona user who saved the configuration; may be empty
 	Projects []string
+	Zone     *time.Location // in which people are told times; nil = UTC
 	Ledger   Ledger
 	Sender   Sender
 	Log      *slog.Logger
@@ -90,7 +91,7 @@ func (o *Office) send(ctx context.Context, m store.Message) {
 
 // text chooses the words. Findings without words are for the log only.
 func (o *Office) text(m store.Message) (eliona.Translation, bool) {
-	booked := eliona.BookedTime{Room: m.Room, Start: m.Start, End: m.End}
+	booked := eliona.BookedTime{Room: m.Room, Start: m.Start, End: m.End, Zone: o.Zone}
 	switch m.Code {
 	case engine.CodeRoomsAdded:
 		return eliona.RoomsAddedMessage(m.Amount), true

@@ -107,6 +107,18 @@ func TestThePersonConcernedIsTold(t *testing.T) {
 	require.Empty(t, w.logs.String())
 }
 
+func TestTimesAreToldInTheZoneOfTheRooms(t *testing.T) {
+	zurich, err := time.LoadLocation("Europe/Zurich")
+	require.NoError(t, err)
+	w := &world{waiting: []store.Message{message(1, plan.CodeDeclined)}}
+	o := w.office()
+	o.Zone = zurich
+	w.runOffice(t, o, time.Second)
+	require.Len(t, w.sent, 1)
+	require.Contains(t, w.sent[0].text.En, "1 December 2026, 10:00–11:00 CET")
+	require.Contains(t, w.sent[0].text.De, "01.12.2026, 10:00–11:00 Uhr (CET)")
+}
+
 func TestTheOwnerIsToldInstead(t *testing.T) {
 	of := message(1, engine.CodeFailed)
 	of.Project = "11"

@@ -58,6 +58,7 @@ type Configuration struct {
 	CreatedAt       time.Time         `boil:"created_at" json:"created_at" toml:"created_at" yaml:"created_at"`
 	UpdatedAt       time.Time         `boil:"updated_at" json:"updated_at" toml:"updated_at" yaml:"updated_at"`
 	Streaming       bool              `boil:"streaming" json:"streaming" toml:"streaming" yaml:"streaming"`
+	TimeZone        string            `boil:"time_zone" json:"time_zone" toml:"time_zone" yaml:"time_zone"`
 
 	R *configurationR `boil:"-" json:"-" toml:"-" yaml:"-"`
 	L configurationL  `boil:"-" json:"-" toml:"-" yaml:"-"`
@@ -97,6 +98,7 @@ var ConfigurationColumns = struct {
 	CreatedAt       string
 	UpdatedAt       string
 	Streaming       string
+	TimeZone        string
 }{
 	ID:              "id",
 	ClientID:        "client_id",
@@ -131,6 +133,7 @@ var ConfigurationColumns = struct {
 	CreatedAt:       "created_at",
 	UpdatedAt:       "updated_at",
 	Streaming:       "streaming",
+	TimeZone:        "time_zone",
 }
 
 var ConfigurationTableColumns = struct {
@@ -167,6 +170,7 @@ var ConfigurationTableColumns = struct {
 	CreatedAt       string
 	UpdatedAt       string
 	Streaming       string
+	TimeZone        string
 }{
 	ID:              "configuration.id",
 	ClientID:        "configuration.client_id",
@@ -201,6 +205,7 @@ var ConfigurationTableColumns = struct {
 	CreatedAt:       "configuration.created_at",
 	UpdatedAt:       "configuration.updated_at",
 	Streaming:       "configuration.streaming",
+	TimeZone:        "configuration.time_zone",
 }
 
 // Generated where
@@ -404,6 +409,7 @@ var ConfigurationWhere = struct {
 	CreatedAt       whereHelpertime_Time
 	UpdatedAt       whereHelpertime_Time
 	Streaming       whereHelperbool
+	TimeZone        whereHelperstring
 }{
 	ID:              whereHelperint64{field: "\"ews\".\"configuration\".\"id\""},
 	ClientID:        whereHelperstring{field: "\"ews\".\"configuration\".\"client_id\""},
@@ -438,6 +444,7 @@ var ConfigurationWhere = struct {
 	CreatedAt:       whereHelpertime_Time{field: "\"ews\".\"configuration\".\"created_at\""},
 	UpdatedAt:       whereHelpertime_Time{field: "\"ews\".\"configuration\".\"updated_at\""},
 	Streaming:       whereHelperbool{field: "\"ews\".\"configuration\".\"streaming\""},
+	TimeZone:        whereHelperstring{field: "\"ews\".\"configuration\".\"time_zone\""},
 }
 
 // ConfigurationRels is where relationship names are stored.
@@ -457,9 +464,9 @@ func (*configurationR) NewStruct() *configurationR {
 type configurationL struct{}
 
 var (
-	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming"}
+	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "time_zone"}
 	configurationColumnsWithoutDefault = []string{}
-	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming"}
+	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "time_zone"}
 	configurationPrimaryKeyColumns     = []string{"id"}
 	configurationGeneratedColumns      = []string{}
 )
