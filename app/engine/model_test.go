@@ -402,6 +402,7 @@ func mix(v uint64) uint64 {
 // then, the same on both sides, and stay so.
 func (a *arena) rest() {
 	a.Note("- rest")
+	a.Rest()
 	a.Calls(nil)
 	a.DropConnections(false)
 	a.wakeUp(nil)

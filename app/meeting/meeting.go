@@ -236,7 +236,7 @@ type Cell struct {
 	// same is no answer to a later change.
 	AnsweredAt time.Time
 	AnsweredAs Answer
-	SeenAt     time.Time // when Seen or SeenSpan last changed
+	SeenAt     time.Time // when Seen or SeenSpan last changed, or the entry was made anew
 }
 
 // CellOf returns the cell of a room, or nil.

@@ -267,6 +267,10 @@ func (o *Occurrence) See(room RoomID, s *Sighting, since Tick, now time.Time) (c
 	}
 	c := o.cell(room)
 	changed = c.see(s.Presence, s.Span, now)
+	if anew := c.Item != "" && (c.Item != s.Item || s.Sequence > c.Sequence); anew && o.Copy == CopyLive && !c.Invited {
+		// Not the entry that was to go, but another: the room was asked again.
+		c.SeenAt, changed = now, true
+	}
 	c.Item, c.ChangeKey, c.Sequence = s.Item, s.ChangeKey, s.Sequence
 	return changed, false
 }

@@ -239,6 +239,22 @@ func TestSee(t *testing.T) {
 		_, stale = o.See(1, shows(ten), 1, moment(2).Now)
 		require.False(t, stale)
 	})
+	t.Run("another entry in a room that was taken out is news, the same one is not", func(t *testing.T) {
+		o := held(t)
+		o.Wrote(copyAt(ten, nil), nil, []meeting.RoomID{2}, moment(4))
+		changed, _ := o.See(2, shows(ten), 5, moment(5).Now)
+		require.True(t, changed)
+		changed, _ = o.See(2, shows(ten), 6, moment(6).Now)
+		require.False(t, changed)
+		for _, anew := range []meeting.Sighting{
+			{Item: "another", Sequence: 3, Span: ten, Presence: meeting.Booked},
+			{Item: "another", Sequence: 4, Span: ten, Presence: meeting.Booked},
+		} {
+			changed, _ = o.See(2, &anew, 7, moment(7).Now)
+			require.True(t, changed)
+			require.Equal(t, moment(7).Now, o.CellOf(2).SeenAt)
+		}
+	})
 	t.Run("it is newer than the last look at the copy, even at the same instant", func(t *testing.T) {
 		o := created(t)
 		o.See(1, shows(ten), 1, moment(1).Now)

@@ -21,7 +21,7 @@ type exchange struct {
 	items    map[meeting.Address][]*item
 	handled  map[seat]int // highest sequence a room has processed
 	feeds    map[meeting.Address]*feed
-	answered map[seat]time.Time // of a room's last answer: reply times tell no two of them within a second apart
+	answered map[seat]time.Time // of a room's last answer, in whole seconds, never the same one twice
 	resets   bool
 	sendsAll bool
 }
@@ -262,7 +262,7 @@ func (x *exchange) answer(s seat, seq int, a meeting.Answer) {
 	}
 	c.version++
 	x.w.note("      %s answers to %v: %s", s.room, s.Slot, a)
-	at := x.w.clock
+	at := x.w.clock.Truncate(time.Second)
 	if next := x.answered[s].Add(time.Second); next.After(at) {
 		at = next
 	}

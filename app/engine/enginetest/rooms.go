@@ -82,7 +82,7 @@ func (d *Database) roomMap() map[meeting.RoomID]meeting.Room {
 
 // DueRooms implements engine.Store.
 func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error) {
-	return query(ctx, t, "DueRooms", func() ([]engine.DueRoom, error) {
+	rooms, err := query(ctx, t, "DueRooms", func() ([]engine.DueRoom, error) {
 		var due []*roomRow
 		for _, r := range t.rooms {
 			if !r.Retired && !r.poll.After(t.now()) {
@@ -104,6 +104,7 @@ func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error
 		}
 		return out, nil
 	})
+	return hesitate(ctx, t, rooms, err)
 }
 
 func (d *Database) toRead(r *roomRow) bool { return r.deltaGen > r.readGen || !r.audit.After(d.now()) }

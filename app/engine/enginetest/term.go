@@ -65,6 +65,14 @@ func exec(ctx context.Context, t *Term, method string, id meeting.ID, f func() e
 	return err
 }
 
+// hesitate delays the answer that nothing is to do, see World.Rest.
+func hesitate[T any](ctx context.Context, t *Term, list []T, err error) ([]T, error) {
+	if err != nil || len(list) > 0 || !t.world.resting() {
+		return list, err
+	}
+	return nil, t.process.travel(ctx, 3*time.Second)
+}
+
 // Tick implements engine.Store.
 func (t *Term) Tick(ctx context.Context) (meeting.Tick, error) {
 	return query(ctx, t, "Tick", func() (meeting.Tick, error) { return t.nextTick(), nil })
@@ -72,7 +80,7 @@ func (t *Term) Tick(ctx context.Context) (meeting.Tick, error) {
 
 // Claim implements engine.Store.
 func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
-	return tx(ctx, t, "Claim", 0, func() ([]engine.Claim, error) {
+	claims, err := tx(ctx, t, "Claim", 0, func() ([]engine.Claim, error) {
 		now := t.now()
 		var due []*row
 		for _, r := range t.sorted() {
@@ -90,6 +98,7 @@ func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
 		}
 		return claims, nil
 	})
+	return hesitate(ctx, t, claims, err)
 }
 
 func (t *Term) held(c engine.Claim) (*row, error) {

@@ -28,6 +28,7 @@ type World struct {
 
 	faults func(Call) *Fault
 	delays bool // of calls
+	idle   bool // nothing will happen by itself any more
 
 	database *Database
 	exchange exchange
@@ -212,6 +213,19 @@ func (p *pen) Write(text []byte) (int, error) {
 func (w *World) Calls(faults func(Call) *Fault) {
 	defer w.lock()()
 	w.faults = faults
+}
+
+// Rest tells that people do nothing from now on. The database then takes its
+// time to say that there is nothing to do, or most of a test would be asking it.
+func (w *World) Rest() {
+	defer w.lock()()
+	w.idle = true
+}
+
+func (w *World) resting() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.idle
 }
 
 // Writes returns how many calls had an effect on either side.
