@@ -41,7 +41,7 @@ func (e *Engine) retryAt(err *Error, attempts int) time.Time {
 	case Throttled:
 		wait = max(err.Pause, time.Second)
 	case Broken:
-		wait = max(wait, 30*time.Second)
+		wait = max(wait, min(5*time.Second<<min(attempts, 3), 30*time.Second), err.Pause)
 	case Stale:
 		wait = 200 * time.Millisecond
 	case Transient, InvalidToken, NoMailbox, NotFound, Refused, Unmatched:

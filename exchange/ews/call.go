@@ -63,8 +63,12 @@ func (c *Client) do(ctx context.Context, inv *invocation) (*wire.Body, error) {
 		if err != nil {
 			return nil, c.transportError(inv, err)
 		}
+		if held := c.breaker.permit(inv.operation); held != nil {
+			return nil, held
+		}
 		version := c.version.Load()
 		body, failure := c.attempt(ctx, inv, schemaVersions[version])
+		c.breaker.settle(failure)
 		c.observe(inv, attempt, failure)
 		if failure == nil {
 			return body, nil

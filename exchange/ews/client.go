@@ -24,6 +24,7 @@ const (
 	DefaultBackOffBase      = 5 * time.Second
 	DefaultBackOffMax       = 5 * time.Minute
 	DefaultLogonHold        = 60 * time.Second
+	DefaultRefusalHold      = 15 * time.Second
 	DefaultMaxStreams       = 10
 	DefaultStreamSilence    = 100 * time.Second
 	DefaultUserAgent        = "go-ews/1.0"
@@ -65,6 +66,9 @@ type Options struct {
 	// LogonHold is how long calls fail at once after the server refused an NTLM
 	// logon twice, so that a wrong password does not lock the account.
 	LogonHold time.Duration
+	// RefusalHold is how long calls fail at once after the server refused several
+	// in a row for lack of credentials or permission; it doubles up to BackOffMax.
+	RefusalHold time.Duration
 	// Observe, when set, is told about every attempt. It must be quick and safe
 	// for concurrent use.
 	Observe func(Call)
@@ -89,6 +93,7 @@ type Client struct {
 	scheme   scheme
 	limiter  *limiter
 	throttle *throttle
+	breaker  *breaker
 	streams  chan struct{} // holds one value per streaming connection
 	version  atomic.Int32  // index into schemaVersions
 	log      *slog.Logger
@@ -112,6 +117,7 @@ func New(o Options) (*Client, error) {
 	c.limiter = newLimiter(o.MaxConcurrent, o.Now)
 	c.streams = make(chan struct{}, o.MaxStreams)
 	c.throttle = &throttle{base: o.BackOffBase, max: o.BackOffMax, now: o.Now}
+	c.breaker = &breaker{base: o.RefusalHold, max: o.BackOffMax, now: o.Now}
 	if c.scheme, err = o.Auth.scheme(o, u); err != nil {
 		return nil, fmt.Errorf("ews: set up authentication: %w", err)
 	}
@@ -146,6 +152,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.BackOffBase, DefaultBackOffBase)
 	setDefault(&o.BackOffMax, DefaultBackOffMax)
 	setDefault(&o.LogonHold, DefaultLogonHold)
+	setDefault(&o.RefusalHold, DefaultRefusalHold)
 	if o.UserAgent == "" {
 		o.UserAgent = DefaultUserAgent
 	}
