@@ -132,32 +132,25 @@ func work(ctx context.Context, o Options, client *eliona.Client, database *store
 	if err != nil {
 		return fmt.Errorf("preparing the API: %w", err)
 	}
-	if err := prepare(ctx, configurations, o.Log); err != nil {
-		return err
-	}
+	reseal(ctx, configurations, o.Log)
 	open(api)
 	supervisor.run(ctx)
 	return nil
 }
 
-// prepare brings the stored configurations into their state at start.
-func prepare(ctx context.Context, configurations *conf.Repository, log *slog.Logger) error {
-	for _, step := range []func() error{
-		func() error { return configurations.Reseal(ctx, log) },
-		func() error { return configurations.SetAllInactive(ctx) },
-	} {
-		for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-			err := step()
-			if err == nil {
-				break
-			}
-			log.WarnContext(ctx, "configurations not prepared, trying again", "error", err)
-			if !sleep(ctx, wait) {
-				return nil // stopped while waiting
-			}
+// reseal brings the stored secrets into the form the keys ask for. It gives up
+// only when ctx ends.
+func reseal(ctx context.Context, configurations *conf.Repository, log *slog.Logger) {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := configurations.Reseal(ctx, log)
+		if err == nil {
+			return
+		}
+		log.WarnContext(ctx, "secrets not resealed, trying again", "error", err)
+		if !sleep(ctx, wait) {
+			return
 		}
 	}
-	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

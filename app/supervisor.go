@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,7 +75,7 @@ func (s *supervisor) awake() bool {
 func (s *supervisor) run(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	defer s.stopAll(ctx)
+	defer func() { s.stop(ctx, maps.Clone(s.running)) }()
 	for {
 		s.looked.Store(time.Now().Unix())
 		configurations, err := s.configurations.List(ctx)
@@ -106,13 +107,14 @@ func (s *supervisor) adjust(ctx context.Context, configurations []conf.Configura
 			s.setActive(ctx, c.ID, false)
 		}
 	}
+	outdated := map[int64]*runner{}
 	for id, r := range s.running {
-		c, ok := wanted[id]
-		if ok && c.Version == r.version && !r.ended() {
-			continue
+		if c, ok := wanted[id]; !ok || c.Version != r.version || r.ended() {
+			outdated[id] = r
 		}
-		s.stop(ctx, id, r)
 	}
+	s.stop(ctx, outdated)
+	maps.DeleteFunc(s.waiting, func(id int64, _ delay) bool { _, ok := wanted[id]; return !ok })
 	for id, c := range wanted {
 		if s.running[id] == nil && !s.waiting[id].holds(c.Version) {
 			s.start(ctx, c)
@@ -133,6 +135,9 @@ func (s *supervisor) start(ctx context.Context, c conf.Configuration) {
 			return
 		}
 		log.WarnContext(ctx, "configuration does not run", "error", err)
+		if c.Active {
+			s.setActive(ctx, c.ID, false)
+		}
 		if err := s.configurations.SetStatus(ctx, c.ID, codeOfStart(err), err.Error()); err != nil {
 			log.WarnContext(ctx, "status not stored", "error", err)
 		}
@@ -152,25 +157,25 @@ func codeOfStart(err error) string {
 	return "cannot_start"
 }
 
-func (s *supervisor) stop(ctx context.Context, id int64, r *runner) {
-	if err := r.stop(context.WithoutCancel(ctx)); err != nil {
-		s.log.WarnContext(ctx, "configuration ended", "config", id, "error", err)
-		s.waiting[id] = delay{r.version, time.Now().Add(time.Second)}
-	}
-	delete(s.running, id)
-	s.setActive(context.WithoutCancel(ctx), id, false)
-	s.log.InfoContext(ctx, "configuration stopped", "config", id)
-}
-
-func (s *supervisor) stopAll(ctx context.Context) {
+// stop ends runners side by side; each may take a few seconds.
+func (s *supervisor) stop(ctx context.Context, runners map[int64]*runner) {
 	ctx = context.WithoutCancel(ctx)
+	var mu sync.Mutex
 	var all sync.WaitGroup
-	for id, r := range s.running {
+	for id, r := range runners {
 		all.Go(func() {
-			if err := r.stop(ctx); err != nil {
+			err := r.stop(ctx)
+			if err != nil {
 				s.log.WarnContext(ctx, "configuration ended", "config", id, "error", err)
 			}
 			s.setActive(ctx, id, false)
+			s.log.InfoContext(ctx, "configuration stopped", "config", id)
+			mu.Lock()
+			defer mu.Unlock()
+			delete(s.running, id)
+			if err != nil {
+				s.waiting[id] = delay{r.version, time.Now().Add(time.Second)}
+			}
 		})
 	}
 	all.Wait()

@@ -23,7 +23,7 @@ type StreamOptions struct {
 	// doubles and is jittered by a half. 1 s and 60 s
 	MinBackoff, MaxBackoff time.Duration
 	// HealthyAfter is how long a connection must last to make the next pause
-	// short again. 60 s
+	// short again. 10 s
 	HealthyAfter time.Duration
 	// Queue is how many changes may wait for the handler. When it is full the
 	// connection is closed, so that the handler reconciles. 256
@@ -36,7 +36,7 @@ func (o StreamOptions) withDefaults() StreamOptions {
 	setDefault(&o.SubscribeWait, 2*time.Second)
 	setDefault(&o.MinBackoff, time.Second)
 	setDefault(&o.MaxBackoff, time.Minute)
-	setDefault(&o.HealthyAfter, time.Minute)
+	setDefault(&o.HealthyAfter, 10*time.Second)
 	setDefault(&o.Queue, 256)
 	return o
 }

@@ -89,8 +89,8 @@ func (r *Repository) Insert(ctx context.Context, c Configuration, caller string)
 }
 
 // Update replaces the settings of a configuration and raises its version. The
-// version in c must be the stored one, else ErrConflict. What the app itself
-// reports, like Active and Status, is left alone.
+// version in c must be the stored one, else ErrConflict. Status is left alone;
+// Active is false until the app works with the new settings.
 func (r *Repository) Update(ctx context.Context, c Configuration, caller string) (Configuration, error) {
 	c = c.Normalized()
 	row, err := toRow(c)
@@ -111,7 +111,7 @@ func (r *Repository) Update(ctx context.Context, c Configuration, caller string)
 		}
 		row.Version = before.Version + 1
 		r.seal(row, c)
-		if _, err := row.Update(ctx, tx, settingColumns()); err != nil {
+		if _, err := row.Update(ctx, tx, boil.Whitelist(append(settingColumns().Cols, generated.ConfigurationColumns.Active)...)); err != nil {
 			return fmt.Errorf("updating configuration %d: %w", c.ID, err)
 		}
 		if err := audit(ctx, tx, actionUpdate, caller, c.ID, changed(r.fromRow(before), c)); err != nil {

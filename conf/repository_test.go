@@ -73,9 +73,9 @@ func TestAnUpdateReplacesTheSettingsAndRaisesTheVersion(t *testing.T) {
 	c.ID, c.Version = stored.ID, stored.Version
 	updated, err := repository.Update(t.Context(), c, "43")
 	require.NoError(t, err)
-	require.True(t, updated.Active, "what the app reports is not part of an update")
-	require.Equal(t, "auth", updated.Status.Code)
-	c.Version, c.Active, c.Status = 2, true, updated.Status
+	require.False(t, updated.Active, "the app does not work with the new settings yet")
+	require.Equal(t, "auth", updated.Status.Code, "what the app reports is not part of an update")
+	c.Version, c.Status = 2, updated.Status
 	require.Equal(t, c, updated)
 
 	_, err = repository.Update(t.Context(), c, "43")
@@ -98,8 +98,6 @@ func TestTheAppReportsOnAConfiguration(t *testing.T) {
 	require.False(t, read().Active)
 	require.NoError(t, repository.SetActive(t.Context(), stored.ID, true))
 	require.True(t, read().Active)
-	require.NoError(t, repository.SetAllInactive(t.Context()))
-	require.False(t, read().Active)
 
 	require.Zero(t, read().Status)
 	require.NoError(t, repository.SetStatus(t.Context(), stored.ID, "auth", "The password is wrong."))

@@ -25,16 +25,6 @@ func (r *Repository) SetActive(ctx context.Context, id int64, active bool) error
 	return nil
 }
 
-// SetAllInactive stores that the app works with no configuration, as at start.
-func (r *Repository) SetAllInactive(ctx context.Context) error {
-	_, err := generated.Configurations().
-		UpdateAll(ctx, r.db, generated.M{generated.ConfigurationColumns.Active: false})
-	if err != nil {
-		return fmt.Errorf("storing that no configuration is active: %w", err)
-	}
-	return nil
-}
-
 // SetStatus stores why a configuration is not synchronized; an empty code
 // means that all is well. The time since when is kept while the code stays,
 // and a status that is stored already is not written again.
