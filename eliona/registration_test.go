@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+
+	"ews/db/dbtest"
 )
 
 // marks is an Eliona that keeps what is registered and applied.
@@ -340,39 +342,29 @@ func TestPutAssetTypes(t *testing.T) {
 	require.Error(t, client.PutAssetTypes(t.Context(), fstest.MapFS{"a.json": {Data: []byte("{")}}))
 }
 
-// TestRegisterOnPostgreSQL runs on a real server, if one is given.
 func TestRegisterOnPostgreSQL(t *testing.T) {
-	server := os.Getenv("TEST_DATABASE_URL")
-	if server == "" {
-		t.Skip("TEST_DATABASE_URL is not set")
-	}
 	inBothWays(t, func(t *testing.T, way func(*testing.T, *api)) {
 		m := &marks{registered: "false", applied: map[string]string{}}
 		a := newAPI(t, m.serve)
 		way(t, a)
-		conn, err := pgx.Connect(t.Context(), server)
+		database := dbtest.Empty(t)
+		conn, err := pgx.Connect(t.Context(), database)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-		schema := fmt.Sprintf("registration_%d", time.Now().UnixNano())
-		t.Cleanup(func() {
-			_, err := conn.Exec(context.WithoutCancel(t.Context()), "drop schema "+schema+" cascade")
-			require.NoError(t, err)
-		})
 		o := RegistrationOptions{
-			InitConnectionString: server,
-			Init: step("create schema " + schema + "; create table " + schema + ".a (id int); commit and chain; insert into " +
-				schema + ".a values (1)"),
-			Patches: []Patch{{Name: "010000", Func: step("insert into " + schema + ".a values (2)")}},
+			InitConnectionString: database,
+			Init:                 step("create schema ews; create table ews.a (id int); commit and chain; insert into ews.a values (1)"),
+			Patches:              []Patch{{Name: "010000", Func: step("insert into ews.a values (2)")}},
 		}
 		require.NoError(t, Register(t.Context(), a.client(t), o))
 		var sum int
-		require.NoError(t, conn.QueryRow(t.Context(), "select sum(id) from "+schema+".a").Scan(&sum))
+		require.NoError(t, conn.QueryRow(t.Context(), "select sum(id) from ews.a").Scan(&sum))
 		require.Equal(t, 3, sum)
 
-		o.Patches = append(o.Patches, Patch{Name: "020000", Func: step("insert into " + schema + ".a values (3); select 1/0")})
+		o.Patches = append(o.Patches, Patch{Name: "020000", Func: step("insert into ews.a values (3); select 1/0")})
 		var refused *pgconn.PgError
 		require.ErrorAs(t, Register(t.Context(), a.client(t), o), &refused)
-		require.NoError(t, conn.QueryRow(t.Context(), "select sum(id) from "+schema+".a").Scan(&sum))
+		require.NoError(t, conn.QueryRow(t.Context(), "select sum(id) from ews.a").Scan(&sum))
 		require.Equal(t, 3, sum, "all or nothing")
 		require.Empty(t, m.applied["020000"])
 	})

@@ -55,6 +55,14 @@ func Run(m *testing.M) int {
 	return code
 }
 
+// Suite are tests that somebody else runs: a TestMain that looks for leaks calls
+//
+//	goleak.VerifyTestMain(dbtest.Suite{M: m})
+type Suite struct{ M *testing.M }
+
+// Run runs the tests, stops the server and returns the exit code.
+func (s Suite) Run() int { return Run(s.M) }
+
 // New returns the URL of a new database with the schema of the app. The
 // database is dropped after the test, unless that failed.
 func New(t testing.TB) string {

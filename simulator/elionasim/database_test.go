@@ -1,50 +1,17 @@
 package elionasim_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net/url"
-	"os"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"ews/db/dbtest"
 	"ews/simulator/elionasim"
 )
 
-// emptyDatabase creates a database for one test on the server that
-// TEST_DATABASE_URL names, and returns its connection string.
-func emptyDatabase(t *testing.T) string {
-	t.Helper()
-	server := os.Getenv("TEST_DATABASE_URL")
-	if server == "" {
-		t.Skip("TEST_DATABASE_URL is not set")
-	}
-	conn, err := pgx.Connect(t.Context(), server)
-	require.NoError(t, err)
-	name := "elionasim_" + uuid.NewString()
-	_, err = conn.Exec(t.Context(), fmt.Sprintf("create database %q", name))
-	require.NoError(t, err)
-	require.NoError(t, conn.Close(t.Context()))
-	t.Cleanup(func() {
-		// The context of the test has ended when a cleanup runs.
-		ctx := context.WithoutCancel(t.Context())
-		conn, err := pgx.Connect(ctx, server)
-		require.NoError(t, err)
-		_, err = conn.Exec(ctx, fmt.Sprintf("drop database %q with (force)", name))
-		require.NoError(t, errors.Join(err, conn.Close(ctx)))
-	})
-	location, err := url.Parse(server)
-	require.NoError(t, err)
-	location.Path = "/" + name
-	return location.String()
-}
-
 func TestRegistrationInDatabase(t *testing.T) {
-	database := emptyDatabase(t)
+	database := dbtest.Empty(t)
 	checkRegistration(t, startWith(t, elionasim.Options{Database: database}))
 
 	conn, err := pgx.Connect(t.Context(), database)
