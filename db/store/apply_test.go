@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -141,17 +142,17 @@ func TestChangesToOneMeetingDoNotOverwriteOneAnother(t *testing.T) {
 	window := o.window(room, entry("a", o.hour(11)))
 	b := o.booking()
 	b.UID = "a"
-	require.NoError(t, inParallel(3, func(n int) (err error) {
+	require.NoError(t, inParallel(t, 3, func(ctx context.Context, n int) (err error) {
 		switch n {
 		case 0:
-			err = o.term.Apply(t.Context(), c, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]engine.Notice, error) {
+			err = o.term.Apply(ctx, c, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]engine.Notice, error) {
 				m.CopyMailbox = "copy@example.com"
 				return nil, nil
 			})
 		case 1:
-			_, err = o.term.SaveWindow(t.Context(), window)
+			_, err = o.term.SaveWindow(ctx, window)
 		case 2:
-			_, err = o.term.ObserveBooking(t.Context(), b)
+			_, err = o.term.ObserveBooking(ctx, b)
 		}
 		return err
 	}))

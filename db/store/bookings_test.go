@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -285,8 +286,8 @@ func TestABookingIsObservedOnce(t *testing.T) {
 	o := newOffice(t)
 	o.room("lake@example.com", 10)
 	b := o.booking()
-	require.NoError(t, inParallel(8, func(int) error {
-		_, err := o.term.ObserveBooking(t.Context(), b)
+	require.NoError(t, inParallel(t, 8, func(ctx context.Context, _ int) error {
+		_, err := o.term.ObserveBooking(ctx, b)
 		return err
 	}))
 	require.Equal(t, 1, value[int](o, `select count(*) from ews.occurrence`))

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -34,9 +35,9 @@ func TestEachMeetingIsClaimedOnce(t *testing.T) {
 
 	var mu sync.Mutex
 	claimed := map[meeting.ID]string{}
-	require.NoError(t, inParallel(20, func(int) error {
+	require.NoError(t, inParallel(t, 20, func(ctx context.Context, _ int) error {
 		for {
-			got, err := o.term.Claim(t.Context(), 7)
+			got, err := o.term.Claim(ctx, 7)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -116,9 +117,9 @@ func TestNoticesAreTakenOnce(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	const notices = 200
-	require.NoError(t, inParallel(4, func(int) error { // the same trouble is found by several
+	require.NoError(t, inParallel(t, 4, func(ctx context.Context, _ int) error { // the same trouble is found by several
 		for i := range notices {
-			if err := o.term.Notify(t.Context(), []engine.Notice{{Subject: fmt.Sprint(i), Code: "x"}}); err != nil {
+			if err := o.term.Notify(ctx, []engine.Notice{{Subject: fmt.Sprint(i), Code: "x"}}); err != nil {
 				return err
 			}
 		}
@@ -126,9 +127,9 @@ func TestNoticesAreTakenOnce(t *testing.T) {
 	}))
 	var mu sync.Mutex
 	taken := map[string]int{}
-	require.NoError(t, inParallel(8, func(int) error {
+	require.NoError(t, inParallel(t, 8, func(ctx context.Context, _ int) error {
 		for range notices / 5 {
-			messages, err := o.term.TakeMessages(t.Context(), 7)
+			messages, err := o.term.TakeMessages(ctx, 7)
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"ews/app/engine"
 	"ews/app/meeting"
@@ -277,15 +277,22 @@ func (o *office) settled() {
 	o.exec(`update ews.meeting set done_gen = want_gen, due_at = null, priority = 1, claim_token = null, claimed_until = null`)
 }
 
-// inParallel runs f n times at once and joins the errors.
-func inParallel(n int, f func(n int) error) error {
-	errs := make([]error, n)
-	var group sync.WaitGroup
+// inParallel runs f n times at once and returns the first error. The context
+// ends with it, and after a while, so that none waits for what the others no
+// longer do.
+func inParallel(t testing.TB, n int, f func(ctx context.Context, n int) error) error {
+	t.Helper()
+	group, ctx := errgroup.WithContext(soon(t))
 	for i := range n {
-		group.Go(func() { errs[i] = f(i) })
+		group.Go(func() error { return f(ctx, i) })
 	}
-	group.Wait()
-	return errors.Join(errs...)
+	return group.Wait()
+}
+
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // equal compares values with the meaning of the domain: no difference between

@@ -32,19 +32,13 @@ func blocked(ctx context.Context, o *office) error {
 	}
 }
 
-func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func TestTheNextOwnerWaitsForWorkUnderWay(t *testing.T) {
 	t.Parallel()
 	o, _ := oneMeeting(t)
-	claim, next, ctx := o.claim(), o.open(o.url), soon(t)
-	require.NoError(t, o.term.Close(ctx))
+	claim, next := o.claim(), o.open(o.url)
+	require.NoError(t, o.term.Close(t.Context()))
 	working, led := make(chan struct{}), atomic.Bool{}
-	require.NoError(t, inParallel(2, func(n int) error {
+	require.NoError(t, inParallel(t, 2, func(ctx context.Context, n int) error {
 		if n == 0 {
 			return o.term.Apply(ctx, claim, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]engine.Notice, error) {
 				close(working)
@@ -56,7 +50,9 @@ func TestTheNextOwnerWaitsForWorkUnderWay(t *testing.T) {
 				return nil, err
 			})
 		}
-		<-working
+		if err := wait(ctx, working); err != nil {
+			return err
+		}
 		term, err := next.Lead(ctx, o.config)
 		led.Store(true)
 		if err == nil {
@@ -65,7 +61,7 @@ func TestTheNextOwnerWaitsForWorkUnderWay(t *testing.T) {
 		return err
 	}))
 	require.Equal(t, "kept", value[string](o, `select ref from ews.meeting`))
-	require.ErrorIs(t, o.term.Apply(ctx, claim, nil, nil), engine.ErrFenced)
+	require.ErrorIs(t, o.term.Apply(t.Context(), claim, nil, nil), engine.ErrFenced)
 }
 
 func TestWorkBegunDuringATakeoverIsRefused(t *testing.T) {
@@ -103,16 +99,15 @@ func TestTheStatusIsStoredWhileOthersWork(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	room := o.room("lake@example.com", 10)
-	deadline := soon(t)
-	failed := inParallel(8, func(n int) error {
+	failed := inParallel(t, 8, func(ctx context.Context, n int) error {
 		for i := range 20 {
 			if n%2 == 0 {
-				if err := o.term.SetStatus(deadline, "code", string(rune('a'+i))); err != nil {
+				if err := o.term.SetStatus(ctx, "code", string(rune('a'+i))); err != nil {
 					return err
 				}
 				continue
 			}
-			if err := o.term.PollRooms(deadline, []meeting.RoomID{room}); err != nil {
+			if err := o.term.PollRooms(ctx, []meeting.RoomID{room}); err != nil {
 				return err
 			}
 		}
@@ -130,12 +125,13 @@ func TestABusyOwnerIsReplaced(t *testing.T) {
 	o, room := oneMeeting(t)
 	busy, next := o.term, o.open(o.url)
 	require.NoError(t, busy.Close(t.Context()))
-	ctx := soon(t)
 	started := make(chan struct{}, 1000)
-	require.NoError(t, inParallel(9, func(n int) error {
+	require.NoError(t, inParallel(t, 9, func(ctx context.Context, n int) error {
 		if n == 0 {
 			for range 50 {
-				<-started
+				if err := wait(ctx, started); err != nil {
+					return err
+				}
 			}
 			term, err := next.Lead(ctx, o.config)
 			if err == nil {
@@ -154,12 +150,13 @@ func TestAConfigurationIsDeletedUnderWork(t *testing.T) {
 	t.Parallel()
 	o, room := oneMeeting(t)
 	window, booking := o.window(room), o.booking()
-	ctx := soon(t)
 	started := make(chan struct{}, 1000)
-	require.NoError(t, inParallel(7, func(n int) error {
+	require.NoError(t, inParallel(t, 7, func(ctx context.Context, n int) error {
 		if n == 0 {
 			for range 50 {
-				<-started
+				if err := wait(ctx, started); err != nil {
+					return err
+				}
 			}
 			_, err := o.db.Pool().Exec(ctx, `delete from ews.configuration`)
 			return err
@@ -184,6 +181,15 @@ func TestAConfigurationIsDeletedUnderWork(t *testing.T) {
 		})
 	}))
 	require.Zero(t, value[int](o, `select count(*) from ews.meeting`))
+}
+
+func wait(ctx context.Context, c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func signal(c chan<- struct{}) {

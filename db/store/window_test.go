@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -109,8 +110,8 @@ func TestRoomsAreReadAtTheSameTime(t *testing.T) {
 		}
 		reads = append(reads, w)
 	}
-	require.NoError(t, inParallel(len(reads), func(n int) error {
-		_, err := o.term.SaveWindow(t.Context(), reads[n])
+	require.NoError(t, inParallel(t, len(reads), func(ctx context.Context, n int) error {
+		_, err := o.term.SaveWindow(ctx, reads[n])
 		return err
 	}))
 	require.Equal(t, meetings, value[int](o, `select count(*) from ews.meeting`))
