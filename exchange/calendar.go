@@ -101,7 +101,7 @@ func New(s Settings) (*Calendar, error) {
 	}
 	return &Calendar{
 		client: client, service: s.ServiceUser, list: s.RoomList, subject: s.Subject, log: s.Log,
-		names: newDirectory(client, s.ServiceUser), watching: s.Watching,
+		names: newDirectory(client, s.ServiceUser, s.Log), watching: s.Watching,
 	}, nil
 }
 

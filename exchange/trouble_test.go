@@ -181,3 +181,61 @@ func TestAttendeesWhenTheDirectoryFails(t *testing.T) {
 	w.class(engine.Transient, err)
 	require.Empty(t, w.sightings(w.rooms[1], h))
 }
+
+// A name that the directory cannot tell keeps nothing else of the room from
+// being read, and is asked for again later.
+func TestOrganizersThatCannotBeLookedUp(t *testing.T) {
+	for _, c := range []struct {
+		name, code string
+		fails      int // reads of the room that fail before
+	}{
+		{"never", "ErrorInvalidRequest", 0},
+		{"never, for a reason unknown to us", "ErrorSomethingNew", 0},
+		{"not now", "ErrorInternalServerError", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sim, w := open(t, simulation{})
+			room := w.rooms[0]
+			h := w.book(w.slot(), w.rooms[:1])
+			own := w.bookIn(room.Address, later(h.span, 2*time.Hour), nil)
+			w.accepted(room, h, 1)
+			sim.SetOrganizerStyle(exchangesim.OrganizerLegacyDN)
+			sim.fault(t, fault.Rule{Operation: "ResolveNames", Kind: fault.ResponseCode, Code: c.code})
+			for range c.fails {
+				_, err := w.calendar.Window(w.ctx, room.Address, around(h.span), nil)
+				w.class(engine.Transient, err)
+			}
+			seen := w.sightings(room, h)[""]
+			require.Equal(t, meeting.Booked, seen.Presence)
+			require.Empty(t, seen.Organizer)
+			require.Empty(t, seen.ChangeKey, "it counts as unread")
+			require.NotEmpty(t, w.sightings(room, own)[""].UID)
+			asked := sim.requests("ResolveNames")
+			w.sightings(room, h)
+			require.Equal(t, asked, sim.requests("ResolveNames"), "not asked at every read")
+			require.Contains(t, sim.logs.String(), "cannot be looked up")
+			require.NotContains(t, sim.logs.String(), "/o=")
+
+			sim.Faults.Clear("")
+			again := w.connect(w.Settings) // as after the hour
+			known := map[meeting.ItemID]engine.Known{seen.Item: told(seen)}
+			list, err := again.Window(w.ctx, room.Address, h.span, known)
+			require.NoError(t, err)
+			require.Len(t, list, 1)
+			require.Equal(t, meeting.Address(alice), list[0].Organizer)
+			require.NotEmpty(t, list[0].ChangeKey)
+		})
+	}
+}
+
+func TestTheWholeDirectoryIsOutOfOrder(t *testing.T) {
+	sim, w := open(t, simulation{})
+	h := w.book(w.slot(), w.rooms[:1])
+	w.accepted(w.rooms[0], h, 1)
+	sim.SetOrganizerStyle(exchangesim.OrganizerLegacyDN)
+	sim.fault(t, fault.Rule{Operation: "ResolveNames", Kind: fault.SOAPFault, Code: "ErrorPasswordExpired"})
+	for range 5 {
+		_, err := w.calendar.Window(w.ctx, room1, around(h.span), nil)
+		w.class(engine.Broken, err) // an administrator has to help, and everybody waits
+	}
+}

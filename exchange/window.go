@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +66,9 @@ func (c *Calendar) window(ctx context.Context, room meeting.Address, span meetin
 			UID: d.UID, Key: d.Key, Sequence: d.Sequence, Organizer: d.Organizer, Private: d.Private,
 			Item: meeting.ItemID(item.ID), ChangeKey: meeting.ChangeKey(item.ChangeKey),
 			Span: meeting.SpanOf(item.Start, item.End), Presence: presence,
+		}
+		if d.ChangeKey == "" {
+			s.ChangeKey = "" // its details are to be read again
 		}
 		if s.Span.Valid() {
 			sightings = append(sightings, s)
@@ -132,6 +136,7 @@ func (c *Calendar) details(ctx context.Context, room meeting.Address, items []ew
 	if err != nil {
 		return nil, err
 	}
+	var unanswered error
 	for _, r := range results {
 		id := meeting.ItemID(r.Ref.ItemID().ID)
 		if r.Err != nil {
@@ -145,11 +150,13 @@ func (c *Calendar) details(ctx context.Context, room meeting.Address, items []ew
 				"room", room, "code", r.Err.Code)
 			continue
 		}
-		if out[id], err = c.detail(ctx, r.Item); err != nil {
+		if out[id], err = c.detail(ctx, r.Item); err != nil && convert(err).Class != engine.Transient {
 			return nil, err
 		}
+		// The other names are looked up all the same: each counts its failures.
+		unanswered = cmp.Or(unanswered, err)
 	}
-	return out, nil
+	return out, unanswered
 }
 
 func (c *Calendar) detail(ctx context.Context, item *ews.CalendarItem) (engine.Known, error) {
@@ -160,9 +167,12 @@ func (c *Calendar) detail(ctx context.Context, item *ews.CalendarItem) (engine.K
 	if item.Organizer == nil {
 		return k, nil
 	}
-	organizer, err := c.names.smtp(ctx, *item.Organizer)
+	organizer, certain, err := c.names.organizer(ctx, *item.Organizer)
 	if err != nil {
 		return engine.Known{}, err
+	}
+	if !certain {
+		k.ChangeKey = ""
 	}
 	k.Organizer = organizer
 	return k, nil
