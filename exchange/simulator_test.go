@@ -249,25 +249,43 @@ func TestCalendarsInMotion(t *testing.T) {
 	require.Equal(t, first, w.sightings(w.rooms[0], h)[""])
 	require.Equal(t, views+3, sim.requests("FindItem"), "read anew until it keeps still")
 
+	// An entry that the view shows and nobody can open is a ghost: it holds the
+	// slot, and the rest of the calendar is read.
 	vanished.Count = 0
 	sim.fault(t, vanished)
-	_, err := w.calendar.Window(w.ctx, room1, around(h.span), nil)
-	require.Equal(t, "calendar_in_motion", w.class(engine.Transient, err).Code)
+	ghost := w.sightings(w.rooms[0], h)[""]
+	require.Equal(t, first.Span, ghost.Span)
+	require.Equal(t, first.UID, ghost.UID)
+	require.Empty(t, ghost.Organizer)
 }
 
-// A broken entry that was never seen must not take the room out of service;
-// one that was seen must not vanish.
+// A broken entry takes neither the room out of service, nor itself out of the
+// calendar.
 func TestBrokenEntries(t *testing.T) {
 	sim, w := open(t, simulation{})
 	h := w.book(w.slot(), w.rooms[:1])
 	seen := w.accepted(w.rooms[0], h, 1)[""]
-	sim.fault(t, fault.Rule{Operation: "GetItem", Kind: fault.ResponseCode, Code: "ErrorItemCorrupt"})
-	require.Empty(t, w.sightings(w.rooms[0], h))
-	require.Contains(t, sim.logs.String(), "ErrorItemCorrupt")
-	known := told(seen)
-	_, err := w.calendar.Window(w.ctx, room1, around(h.span), map[meeting.ItemID]engine.Known{seen.Item: known})
-	require.NoError(t, err, "this version is known")
-	known.ChangeKey = "another"
-	_, err = w.calendar.Window(w.ctx, room1, around(h.span), map[meeting.ItemID]engine.Known{seen.Item: known})
-	w.class(engine.Refused, err)
+	for _, code := range []string{"ErrorItemCorrupt", "ErrorAccessDenied", "ErrorSomethingNew"} {
+		sim.Faults.Clear("")
+		sim.fault(t, fault.Rule{Operation: "GetItem", Kind: fault.ResponseCode, Code: code})
+		broken := w.sightings(w.rooms[0], h)[""]
+		require.Equal(t, seen.UID, broken.UID)
+		require.Equal(t, seen.Span, broken.Span)
+		require.Equal(t, meeting.Booked, broken.Presence)
+		require.Empty(t, broken.ChangeKey, "it counts as unread")
+		require.Contains(t, sim.logs.String(), code)
+
+		known := told(seen)
+		list, err := w.calendar.Window(w.ctx, room1, around(h.span), map[meeting.ItemID]engine.Known{seen.Item: known})
+		require.NoError(t, err)
+		require.Equal(t, []meeting.Sighting{seen}, list, "this version is known")
+		known.ChangeKey = "another"
+		list, err = w.calendar.Window(w.ctx, room1, around(h.span), map[meeting.ItemID]engine.Known{seen.Item: known})
+		require.NoError(t, err)
+		require.Equal(t, seen.Organizer, list[0].Organizer, "it is the same meeting")
+	}
+	sim.Faults.Clear("")
+	sim.fault(t, fault.Rule{Operation: "GetItem", Kind: fault.ResponseCode, Code: "ErrorMailboxStoreUnavailable"})
+	_, err := w.calendar.Window(w.ctx, room1, around(h.span), nil)
+	w.class(engine.Transient, err)
 }

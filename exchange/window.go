@@ -28,40 +28,29 @@ func (c *Calendar) Window(ctx context.Context, room meeting.Address, span meetin
 	known map[meeting.ItemID]engine.Known,
 ) ([]meeting.Sighting, error) {
 	for try := 1; ; try++ {
-		sightings, err := c.window(ctx, room, span, known)
-		if err == nil {
-			return sightings, nil
-		}
-		if !errors.Is(err, errMoved) {
+		items, err := c.view(ctx, room, span)
+		if err != nil {
 			return nil, convert(err)
 		}
-		if try == viewTries {
-			return nil, &engine.Error{Class: engine.Transient, Code: "calendar_in_motion", Err: err}
+		details, err := c.details(ctx, room, items, known, try == viewTries)
+		if errors.Is(err, errMoved) {
+			continue
 		}
+		if err != nil {
+			return nil, convert(err)
+		}
+		return sightings(items, details), nil
 	}
 }
 
-func (c *Calendar) window(ctx context.Context, room meeting.Address, span meeting.Span,
-	known map[meeting.ItemID]engine.Known,
-) ([]meeting.Sighting, error) {
-	items, err := c.view(ctx, room, span)
-	if err != nil {
-		return nil, err
-	}
-	details, err := c.details(ctx, room, items, known)
-	if err != nil {
-		return nil, err
-	}
-	sightings := make([]meeting.Sighting, 0, len(items))
+func sightings(items []ews.CalendarItem, details map[meeting.ItemID]engine.Known) []meeting.Sighting {
+	out := make([]meeting.Sighting, 0, len(items))
 	for _, item := range items {
 		presence := presenceOf(item)
 		if presence == meeting.None {
 			continue
 		}
-		d, ok := details[meeting.ItemID(item.ID)]
-		if !ok {
-			continue // unreadable and never seen before, see details
-		}
+		d := details[meeting.ItemID(item.ID)]
 		s := meeting.Sighting{
 			UID: d.UID, Key: d.Key, Sequence: d.Sequence, Organizer: d.Organizer, Private: d.Private,
 			Item: meeting.ItemID(item.ID), ChangeKey: meeting.ChangeKey(item.ChangeKey),
@@ -71,10 +60,10 @@ func (c *Calendar) window(ctx context.Context, room meeting.Address, span meetin
 			s.ChangeKey = "" // its details are to be read again
 		}
 		if s.Span.Valid() {
-			sightings = append(sightings, s)
+			out = append(out, s)
 		}
 	}
-	return sightings, nil
+	return out
 }
 
 // view reads a calendar view, in halves where the server cuts the answer.
@@ -115,18 +104,21 @@ func (c *Calendar) view(ctx context.Context, room meeting.Address, span meeting.
 }
 
 // details returns what a view does not tell of its entries: it is known for
-// those whose version did not change, and read for the others.
+// those whose version did not change, and read for the others. last is true
+// if the calendar will not be looked at again.
 func (c *Calendar) details(ctx context.Context, room meeting.Address, items []ews.CalendarItem,
-	known map[meeting.ItemID]engine.Known,
+	known map[meeting.ItemID]engine.Known, last bool,
 ) (map[meeting.ItemID]engine.Known, error) {
 	out := make(map[meeting.ItemID]engine.Known, len(items))
 	var missing []ews.ItemRef
-	for _, item := range items {
+	shown := map[meeting.ItemID]*ews.CalendarItem{}
+	for i, item := range items {
 		id := meeting.ItemID(item.ID)
 		if k, ok := known[id]; ok && k.ChangeKey == meeting.ChangeKey(item.ChangeKey) {
 			out[id] = k
 		} else if presenceOf(item) != meeting.None {
 			missing = append(missing, ews.ByID(item.ItemID))
+			shown[id] = &items[i]
 		}
 	}
 	if len(missing) == 0 {
@@ -139,31 +131,48 @@ func (c *Calendar) details(ctx context.Context, room meeting.Address, items []ew
 	var unanswered error
 	for _, r := range results {
 		id := meeting.ItemID(r.Ref.ItemID().ID)
-		if r.Err != nil {
-			if r.Err.Class == ews.ClassGone {
-				return nil, errMoved
+		switch {
+		case r.Err == nil:
+			if out[id], err = c.detail(ctx, r.Item); err != nil && convert(err).Class != engine.Transient {
+				return nil, err
 			}
-			if _, ok := known[id]; ok || r.Err.Class != ews.ClassPermanent {
-				return nil, r.Err
+			// The other names are looked up all the same: each counts its failures.
+			unanswered = cmp.Or(unanswered, err)
+		case r.Err.Class == ews.ClassGone && !last:
+			return nil, errMoved
+		case !ofItem[r.Err.Class]:
+			return nil, r.Err
+		default:
+			k, ok := known[id]
+			if !ok {
+				k = identity(shown[id])
 			}
-			c.log.WarnContext(ctx, "an entry of the room's calendar cannot be read and is left out",
-				"room", room, "code", r.Err.Code)
-			continue
+			k.ChangeKey = ""
+			out[id] = k
+			c.log.WarnContext(ctx, "an entry of the room's calendar cannot be read and is taken as the calendar shows it",
+				"room", room, "code", r.Err.Code, "start", shown[id].Start)
 		}
-		if out[id], err = c.detail(ctx, r.Item); err != nil && convert(err).Class != engine.Transient {
-			return nil, err
-		}
-		// The other names are looked up all the same: each counts its failures.
-		unanswered = cmp.Or(unanswered, err)
 	}
 	return out, unanswered
 }
 
-func (c *Calendar) detail(ctx context.Context, item *ews.CalendarItem) (engine.Known, error) {
-	k := engine.Known{
+// ofItem are the classes of failures that concern one entry. The slot is taken
+// all the same, and the other entries of the room have nothing to do with it.
+var ofItem = map[ews.Class]bool{
+	ews.ClassPermanent: true, ews.ClassDenied: true, ews.ClassConflict: true, ews.ClassTooLarge: true,
+	ews.ClassBug: true, ews.ClassStale: true, ews.ClassGone: true, ews.ClassNotFoundMailbox: true,
+}
+
+// identity is what an entry tells of itself without its people.
+func identity(item *ews.CalendarItem) engine.Known {
+	return engine.Known{
 		ChangeKey: meeting.ChangeKey(item.ChangeKey), UID: uidOf(item), Key: keyOf(item),
 		Sequence: item.SequenceNumber, Private: item.Sensitivity == "Private" || item.Sensitivity == "Confidential",
 	}
+}
+
+func (c *Calendar) detail(ctx context.Context, item *ews.CalendarItem) (engine.Known, error) {
+	k := identity(item)
 	if item.Organizer == nil {
 		return k, nil
 	}

@@ -96,11 +96,6 @@ func ownWords() []Word {
 			Fix:   "The text of statusText at GET /v1/configs and the log name the reason; mostly a value in the configuration, or the database.",
 		},
 		{
-			Codes: []string{"calendar_in_motion"},
-			Text:  "The room's calendar changed again and again while it was read.",
-			Fix:   fixWait,
-		},
-		{
 			Codes: []string{"organizer_copy_not_found"},
 			Text:  "The meeting is not in its organizer's calendar: somebody else may keep it for the organizer.",
 			Fix:   "Have whoever invited the room make the change in Outlook.",
