@@ -56,6 +56,11 @@ func (c calendars) Cancel(ref control.MeetingRef) error {
 	return notFound(c.exchange.Cancel(ref.Organizer, ref.UID, ref.Occurrence))
 }
 
+func (c calendars) DropStreams() int {
+	defer c.exchange.DropSubscriptions()
+	return c.exchange.DropStreams()
+}
+
 func (c calendars) Mailboxes() []string { return c.exchange.Mailboxes() }
 
 func (c calendars) AddMailbox(address, name, password string) error {

@@ -20,6 +20,7 @@ import (
 	"ews/simulator/exchangesim"
 	"ews/simulator/fault"
 	"ews/simulator/front"
+	"ews/simulator/ledger"
 	"ews/simulator/stats"
 )
 
@@ -93,22 +94,25 @@ func (p *program) build(ctx context.Context) error {
 			return fmt.Errorf("creating the directory of records: %w", err)
 		}
 	}
-	faults, counters, journal := fault.New(c.randomSeed), stats.New(), front.NewJournal()
+	faults, counters, journal, changes := fault.New(c.randomSeed), stats.New(), front.NewJournal(), ledger.New()
+	clock := &clock{}
 
-	entra, err := entrasim.New(entrasim.Options{Clients: seed.exchange.Clients, Faults: faults, Stats: counters})
+	entra, err := entrasim.New(entrasim.Options{
+		Clients: seed.exchange.Clients, Clock: clock.now, Faults: faults, Stats: counters,
+	})
 	if err != nil {
 		return fmt.Errorf("starting Entra: %w", err)
 	}
 	p.exchange, err = exchangesim.New(exchangesim.Options{
 		Seed: seed.exchange, Latency: c.latency, DecisionDelay: c.decisionDelay, Faults: faults, Stats: counters,
-		RecordDir: c.recordDir, AuthBearer: entra, ServerCertificate: certs.server.Leaf,
+		Ledger: changes, Clock: clock.now, RecordDir: c.recordDir, AuthBearer: entra, ServerCertificate: certs.server.Leaf,
 		RequireChannelBinding: c.requireChannelBinding, RandomSeed: c.randomSeed, Logger: p.log.With("service", "exchange"),
 	})
 	if err != nil {
 		return fmt.Errorf("starting Exchange: %w", err)
 	}
 	p.eliona, err = elionasim.New(ctx, elionasim.Options{
-		Seed: &seed.eliona, Database: c.elionaDB, Faults: faults, Stats: counters, Journal: journal,
+		Seed: &seed.eliona, Database: c.elionaDB, Faults: faults, Stats: counters, Journal: journal, Ledger: changes,
 		Log: p.log.With("service", elionasim.Service), RandomSeed: c.randomSeed,
 	})
 	if err != nil {
@@ -118,14 +122,15 @@ func (p *program) build(ctx context.Context) error {
 		return err
 	}
 	p.booking, err = bookingsim.New(bookingsim.Options{
-		Faults: faults, Stats: counters, Journal: journal, ElionaURL: p.reachable("ELIONA") + "/v2", ElionaToken: seed.eliona.Token,
+		Faults: faults, Stats: counters, Journal: journal, Ledger: changes, ElionaURL: p.reachable("ELIONA") + "/v2", ElionaToken: seed.eliona.Token,
 		OrganizerName: p.eliona.UserName, Log: p.log.With("service", bookingsim.Service), RandomSeed: c.randomSeed,
 	})
 	if err != nil {
 		return fmt.Errorf("starting the Booking app: %w", err)
 	}
 	controls := control.New(control.Options{
-		Exchange: calendars{p.exchange}, Entra: entra, Eliona: p.eliona, Booking: p.booking, Faults: faults, Stats: counters, Journal: journal,
+		Exchange: calendars{p.exchange}, Entra: entra, Eliona: p.eliona, Booking: p.booking,
+		Faults: faults, Stats: counters, Journal: journal, Ledger: changes, SetClock: clock.set,
 	})
 	p.serve(ctx, certs, map[string]http.Handler{
 		"EXCHANGE_HTTPS": p.exchange.Handler(),

@@ -94,7 +94,7 @@ func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
 	}
 	outcome, err := s.write(0, []intent{{
 		bookingID: sent.BookingID, assets: sent.AssetIDs, organizer: sent.OrganizerID, start: sent.Start, end: sent.End,
-	}}, r.URL.Query().Get("clientReference"))
+	}}, authorOf(r))
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *Server) upsertGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := s.write(sent.GroupID, intents, r.URL.Query().Get("clientReference"))
+	outcome, err := s.write(sent.GroupID, intents, authorOf(r))
 	if err != nil {
 		return err
 	}
@@ -226,8 +226,7 @@ func (s *Server) cancelBooking(w http.ResponseWriter, r *http.Request) error {
 	if id == 0 {
 		return front.Refuse(http.StatusNotFound, "booking 0 not found")
 	}
-	query := r.URL.Query()
-	if err := s.cancel(id, query.Get("clientReference"), query.Get("reason")); err != nil {
+	if err := s.cancel(id, authorOf(r), r.URL.Query().Get("reason")); err != nil {
 		return err
 	}
 	w.WriteHeader(s.Switches().DeleteStatus)

@@ -56,7 +56,7 @@ func (s *Server) place(organizer string, slots []Slot) (Placed, error) {
 		}
 		intents = append(intents, intent{assets: slot.AssetIDs, organizer: organizer, start: slot.Start, end: slot.End})
 	}
-	outcome, err := s.write(0, intents, "")
+	outcome, err := s.write(0, intents, author{})
 	if err != nil {
 		return Placed{}, err
 	}
@@ -90,7 +90,7 @@ func (s *Server) edit(bookingID int32, change func(*intent)) error {
 	if err := checkSlot(i.assets, i.start, i.end); err != nil {
 		return err
 	}
-	_, err := s.write(0, []intent{i}, "")
+	_, err := s.write(0, []intent{i}, author{})
 	return err
 }
 
@@ -104,7 +104,7 @@ func (s *Server) end(bookingID int32, reason string) error {
 	if bookingID == 0 {
 		return front.Refuse(http.StatusNotFound, "booking 0 not found")
 	}
-	return s.cancel(bookingID, "", reason)
+	return s.cancel(bookingID, author{}, reason)
 }
 
 // CancelGroup cancels every booking of a group at once.
@@ -120,6 +120,6 @@ func (s *Server) CancelGroup(groupID int32) error {
 	for _, id := range ids {
 		intents = append(intents, intent{bookingID: id, cancel: true, reason: ReasonUser})
 	}
-	_, err := s.write(groupID, intents, "")
+	_, err := s.write(groupID, intents, author{})
 	return err
 }

@@ -18,6 +18,7 @@ import (
 
 	"ews/simulator/fault"
 	"ews/simulator/front"
+	"ews/simulator/ledger"
 	"ews/simulator/stats"
 )
 
@@ -32,6 +33,7 @@ type Options struct {
 	Faults   *fault.Registry
 	Stats    *stats.Counters
 	Journal  *front.Journal // records requests; may be nil
+	Ledger   *ledger.Ledger // records changes; may be nil
 
 	// ElionaURL is the base URL of the Eliona API including /v2, to which
 	// notifications and occupancy go. Empty means nowhere.
@@ -107,7 +109,7 @@ func New(opts Options) (*Server, error) {
 		noticed:       make(chan struct{}, 1),
 	}
 	s.front = front.New(s.routes(), front.Options{
-		Service: Service, Base: base, Faults: opts.Faults, Stats: opts.Stats, Journal: opts.Journal,
+		Service: Service, Base: base, Faults: opts.Faults, Stats: opts.Stats, Journal: opts.Journal, Ledger: opts.Ledger,
 		Delay: func() time.Duration { return time.Duration(s.Switches().DelayMilliseconds) * time.Millisecond },
 	})
 	return s, nil

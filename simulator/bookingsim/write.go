@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ews/simulator/front"
+	"ews/simulator/ledger"
 )
 
 // intent is what one occurrence shall become. With bookingID 0 it is created.
@@ -20,6 +21,39 @@ type intent struct {
 	reason    string
 }
 
+// author is who writes: a client with its reference and the number of its
+// request, or, as the zero value, a person.
+type author struct {
+	name      string
+	request   int
+	reference string
+}
+
+func authorOf(r *http.Request) author {
+	name, request := front.Author(r.Context())
+	return author{name, request, r.URL.Query().Get("clientReference")}
+}
+
+// noted are the actions that the ledger tells of.
+var noted = map[string]ledger.Kind{
+	actionCreated: ledger.Created, actionUpdated: ledger.Changed, actionCancelled: ledger.Cancelled,
+}
+
+func (s *Server) noteLocked(b *booking, action string, by author, reason string) {
+	kind, ok := noted[action]
+	if !ok {
+		return
+	}
+	e := ledger.Entry{
+		Service: Service, Kind: kind, By: by.name, Number: by.request, Booking: b.id, Group: b.group,
+		Assets: slices.Clone(b.assets), Organizer: b.organizer, Start: b.start, End: b.end, Reason: reason,
+	}
+	if e.By == "" {
+		e.By = ledger.Person
+	}
+	s.opts.Ledger.Add(e)
+}
+
 // group is the outcome of a write: the bookings in the order of the intents.
 type group struct {
 	id       int32
@@ -30,7 +64,7 @@ type group struct {
 // write applies all intents or none, records them, and pushes the changes.
 // Without a group id, known bookings are changed inside their own group and
 // new ones join it; if there are only new ones, a group is created.
-func (s *Server) write(groupID int32, intents []intent, reference string) (group, error) {
+func (s *Server) write(groupID int32, intents []intent, by author) (group, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	groupID, err := s.targetLocked(groupID, intents)
@@ -50,7 +84,7 @@ func (s *Server) write(groupID int32, intents []intent, reference string) (group
 	concerned := map[int32]bool{}
 	var changed []int32
 	for _, i := range intents {
-		b, assets := s.applyLocked(outcome.id, i, reference)
+		b, assets := s.applyLocked(outcome.id, i, by)
 		if len(assets) > 0 {
 			changed = append(changed, b.id)
 		}
@@ -59,7 +93,7 @@ func (s *Server) write(groupID int32, intents []intent, reference string) (group
 		}
 		outcome.bookings = append(outcome.bookings, *b)
 	}
-	s.pushLocked(outcome.id, changed, slices.Sorted(maps.Keys(concerned)), reference)
+	s.pushLocked(outcome.id, changed, slices.Sorted(maps.Keys(concerned)), by.reference)
 	return outcome, nil
 }
 
@@ -118,13 +152,13 @@ func (s *Server) checkLocked(intents []intent) error {
 
 // applyLocked carries out one intent and returns the assets concerned, those
 // booked before and those booked now; none if nothing changed.
-func (s *Server) applyLocked(groupID int32, i intent, reference string) (*booking, []int32) {
+func (s *Server) applyLocked(groupID int32, i intent, by author) (*booking, []int32) {
 	now := s.opts.Now().UTC()
 	b := s.bookings[i.bookingID]
 	action := actionUpdated
 	switch {
 	case b == nil:
-		b = &booking{id: s.nextBooking, group: groupID, reference: reference, created: now}
+		b = &booking{id: s.nextBooking, group: groupID, reference: by.reference, created: now}
 		s.nextBooking++
 		s.bookings[b.id] = b
 		s.groups[groupID] = append(s.groups[groupID], b.id)
@@ -145,14 +179,15 @@ func (s *Server) applyLocked(groupID int32, i intent, reference string) (*bookin
 	case actionUnchanged:
 		concerned = nil
 	}
-	b.record(now, action, reference, i.reason)
+	b.record(now, action, by.reference, i.reason)
+	s.noteLocked(b, action, by, i.reason)
 	return b, concerned
 }
 
 // cancel cancels one booking and lets its organizer know when the reason
 // calls for it.
-func (s *Server) cancel(id int32, reference, reason string) error {
-	outcome, err := s.write(0, []intent{{bookingID: id, cancel: true, reason: reason}}, reference)
+func (s *Server) cancel(id int32, by author, reason string) error {
+	outcome, err := s.write(0, []intent{{bookingID: id, cancel: true, reason: reason}}, by)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"ews/simulator/bookingsim"
@@ -21,6 +22,7 @@ import (
 	"ews/simulator/exchangesim/recurrence"
 	"ews/simulator/fault"
 	"ews/simulator/front"
+	"ews/simulator/ledger"
 	"ews/simulator/stats"
 )
 
@@ -82,6 +84,10 @@ type Exchange interface {
 	Rename(ref MeetingRef, subject string) error
 	Cancel(ref MeetingRef) error
 
+	// DropStreams cuts the streaming connections, as a restart of the server
+	// does, and tells how many there were.
+	DropStreams() int
+
 	// Mailboxes lists the addresses of users and rooms.
 	Mailboxes() []string
 	AddMailbox(address, name, password string) error
@@ -98,10 +104,12 @@ type Exchange interface {
 type Entra interface {
 	// Revoke makes every token issued so far invalid.
 	Revoke()
+	// SetLifetime changes how long tokens issued from now on are valid.
+	SetLifetime(d time.Duration)
 }
 
-// Options configures a Server; all but Journal, Log and Now are
-// required.
+// Options configures a Server; all but Journal, Ledger, SetClock, Log and Now
+// are required.
 type Options struct {
 	Exchange Exchange
 	Entra    Entra
@@ -109,7 +117,10 @@ type Options struct {
 	Booking  *bookingsim.Server
 	Faults   *fault.Registry
 	Stats    *stats.Counters
-	Journal  *front.Journal   // may be nil
+	Journal  *front.Journal // may be nil
+	Ledger   *ledger.Ledger // may be nil
+	// SetClock sets the clocks of Exchange and Entra ahead, or behind.
+	SetClock func(ahead time.Duration)
 	Log      *slog.Logger     // nil means discard
 	Now      func() time.Time // nil means time.Now
 }
@@ -138,6 +149,8 @@ func New(opts Options) *Server {
 		"GET /calendars/{smtp}": s.getCalendar,
 		"GET /requests":         s.getRequests,
 		"DELETE /requests":      s.deleteRequests,
+		"GET /ledger":           s.getLedger,
+		"PUT /clock":            s.putClock,
 		"GET /faults":           s.getFaults,
 		"POST /faults":          s.postFaults,
 		"DELETE /faults":        s.deleteFaults,
@@ -148,6 +161,7 @@ func New(opts Options) *Server {
 		"GET /mailboxes":        s.getMailboxes,
 		"POST /mailboxes":       s.postMailboxes,
 		"POST /tokens/revoke":   s.revokeTokens,
+		"PUT /tokens":           s.putTokens,
 		"GET /switches":         s.getSwitches,
 		"PUT /switches":         s.putSwitches,
 		"GET /sockets":          s.getSockets,
@@ -238,6 +252,33 @@ func (s *Server) getRequests(r *http.Request) (answer, error) {
 
 func (s *Server) deleteRequests(*http.Request) (answer, error) {
 	s.opts.Journal.Clear()
+	return answer{status: http.StatusNoContent}, nil
+}
+
+// getLedger lists what changed, behind the entry that the client knows already.
+func (s *Server) getLedger(r *http.Request) (answer, error) {
+	after := 0
+	if text := r.URL.Query().Get("after"); text != "" {
+		var err error
+		if after, err = strconv.Atoi(text); err != nil {
+			return answer{}, badInput("after", "is not a number")
+		}
+	}
+	return ok(s.opts.Ledger.After(after)), nil
+}
+
+// putClock sets the clocks of Exchange and Entra.
+func (s *Server) putClock(r *http.Request) (answer, error) {
+	var q struct {
+		AheadMilliseconds int `json:"aheadMilliseconds"`
+	}
+	if err := readBody(r, &q); err != nil {
+		return answer{}, err
+	}
+	if s.opts.SetClock == nil {
+		return answer{}, front.Refuse(http.StatusNotImplemented, "the clocks cannot be set")
+	}
+	s.opts.SetClock(time.Duration(q.AheadMilliseconds) * time.Millisecond)
 	return answer{status: http.StatusNoContent}, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"ews/simulator/elionasim"
 	"ews/simulator/fault"
 	"ews/simulator/front"
+	"ews/simulator/ledger"
 	"ews/simulator/stats"
 )
 
@@ -54,6 +55,8 @@ func (e *memoryExchange) change(ref control.MeetingRef, f func(*control.Meeting)
 	e.meetings[ref.UID], e.last = m, ref
 	return nil
 }
+
+func (e *memoryExchange) DropStreams() int { return 2 }
 
 func (e *memoryExchange) Move(ref control.MeetingRef, start, end time.Time) error {
 	return e.change(ref, func(m *control.Meeting) { m.Start, m.End = start, end })
@@ -106,9 +109,15 @@ func (e *memoryExchange) DisableMailbox(address string, disabled bool) error {
 }
 
 // countingEntra counts revocations.
-type countingEntra struct{ revoked int }
+type countingEntra struct {
+	revoked  int
+	lifetime time.Duration
+}
 
 func (e *countingEntra) Revoke() { e.revoked++ }
+
+// SetLifetime implements control.Entra.
+func (e *countingEntra) SetLifetime(d time.Duration) { e.lifetime = d }
 
 // httpClient makes the requests of all tests here.
 var httpClient = &http.Client{Timeout: 30 * time.Second}
@@ -122,6 +131,7 @@ type world struct {
 	eliona   *elionasim.Server
 	booking  *bookingsim.Server
 	faults   *fault.Registry
+	ahead    time.Duration
 }
 
 func start(t *testing.T) *world {
@@ -130,17 +140,18 @@ func start(t *testing.T) *world {
 		meetings: map[string]control.Meeting{}, rooms: map[string][]string{}, settings: map[string]control.RoomChange{},
 		disabled: map[string]bool{},
 	}}
-	counters, journal := stats.New(), front.NewJournal()
+	counters, journal, changes := stats.New(), front.NewJournal(), ledger.New()
 	now := func() time.Time { return at("08:00") }
 	var err error
 	w.eliona, err = elionasim.New(t.Context(), elionasim.Options{Faults: w.faults, Stats: counters, Journal: journal})
 	require.NoError(t, err)
 	t.Cleanup(w.eliona.Close)
-	w.booking, err = bookingsim.New(bookingsim.Options{Faults: w.faults, Stats: counters, Journal: journal, Now: now})
+	w.booking, err = bookingsim.New(bookingsim.Options{Faults: w.faults, Stats: counters, Journal: journal, Ledger: changes, Now: now})
 	require.NoError(t, err)
 	t.Cleanup(w.booking.Close)
 	server := httptest.NewServer(control.New(control.Options{
 		Exchange: w.exchange, Entra: &w.entra, Eliona: w.eliona, Booking: w.booking, Faults: w.faults, Stats: counters, Journal: journal, Now: now,
+		Ledger: changes, SetClock: func(ahead time.Duration) { w.ahead = ahead },
 	}).Handler())
 	t.Cleanup(server.Close)
 	w.url = server.URL
@@ -232,6 +243,30 @@ func TestPeopleInOutlook(t *testing.T) {
 	w.expect(404, "POST", "/people", `{"person":"alice@example.com","where":"outlook","action":"cancel","uid":"UID-1"}`)
 	w.expect(404, "GET", "/calendars/alice@elsewhere.test", "")
 	w.expect(400, "GET", "/calendars/alice@example.com?start=monday", "")
+}
+
+func TestTheLedgerIsReadOn(t *testing.T) {
+	w := start(t)
+	for range 2 {
+		w.expect(201, "POST", "/people", `{"person":"alice@example.com","where":"eliona","action":"book",`+times+`,"rooms":["room-1@example.com"]}`)
+	}
+	all := decode[[]ledger.Entry](t, w.expect(200, "GET", "/ledger", ""))
+	require.Len(t, all, 2)
+	require.Equal(t, ledger.Created, all[0].Kind)
+	require.Equal(t, int32(2), decode[[]ledger.Entry](t, w.expect(200, "GET", "/ledger?after=1", ""))[0].Booking)
+	require.JSONEq(t, "[]", w.expect(200, "GET", "/ledger?after=9", ""))
+	w.expect(400, "GET", "/ledger?after=x", "")
+}
+
+func TestClocksTokensAndStreams(t *testing.T) {
+	w := start(t)
+	w.expect(204, "PUT", "/clock", `{"aheadMilliseconds":-1500}`)
+	require.Equal(t, -1500*time.Millisecond, w.ahead)
+	w.expect(204, "PUT", "/tokens", `{"lifetimeSeconds":90}`)
+	require.Equal(t, 90*time.Second, w.entra.lifetime)
+	w.expect(400, "PUT", "/tokens", `{"lifetimeSeconds":0}`)
+	require.Equal(t, 2, decode[fault.Rule](t, w.expect(201, "POST", "/faults", `{"service":"exchange","kind":"dropSockets"}`)).Applied)
+	require.Empty(t, w.faults.Rules(), "it happened, and is over")
 }
 
 func TestPeopleInEliona(t *testing.T) {

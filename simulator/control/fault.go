@@ -90,7 +90,10 @@ func (s *Server) addRule(rule fault.Rule) (fault.Rule, error) {
 	if added.Kind == fault.DropSockets {
 		s.opts.Faults.Clear(added.ID)
 		if added.Service == "" || added.Service == bookingsim.Service {
-			added.Applied = s.opts.Booking.DropSockets()
+			added.Applied += s.opts.Booking.DropSockets()
+		}
+		if added.Service == "" || added.Service == "exchange" {
+			added.Applied += s.opts.Exchange.DropStreams()
 		}
 	}
 	return added, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // roomRequest changes a room: its settings, its name, its lists.
@@ -100,5 +101,20 @@ func (s *Server) postMailboxes(r *http.Request) (answer, error) {
 
 func (s *Server) revokeTokens(*http.Request) (answer, error) {
 	s.opts.Entra.Revoke()
+	return answer{status: http.StatusNoContent}, nil
+}
+
+// putTokens changes the lifetime of OAuth tokens issued from now on.
+func (s *Server) putTokens(r *http.Request) (answer, error) {
+	var q struct {
+		LifetimeSeconds int `json:"lifetimeSeconds"`
+	}
+	if err := readBody(r, &q); err != nil {
+		return answer{}, err
+	}
+	if q.LifetimeSeconds <= 0 {
+		return answer{}, badInput("lifetimeSeconds", "is not positive")
+	}
+	s.opts.Entra.SetLifetime(time.Duration(q.LifetimeSeconds) * time.Second)
 	return answer{status: http.StatusNoContent}, nil
 }

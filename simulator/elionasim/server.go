@@ -21,6 +21,7 @@ import (
 
 	"ews/simulator/fault"
 	"ews/simulator/front"
+	"ews/simulator/ledger"
 	"ews/simulator/stats"
 )
 
@@ -39,6 +40,7 @@ type Options struct {
 	Faults     *fault.Registry
 	Stats      *stats.Counters
 	Journal    *front.Journal   // records requests; may be nil
+	Ledger     *ledger.Ledger   // records requests that write; may be nil
 	Log        *slog.Logger     // nil means discard
 	Now        func() time.Time // nil means time.Now
 	RandomSeed uint64
@@ -108,7 +110,7 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 		s.apps = apps
 	}
 	s.front = front.New(s.routes(), front.Options{
-		Service: Service, Base: base, Faults: opts.Faults, Stats: opts.Stats, Journal: opts.Journal,
+		Service: Service, Base: base, Faults: opts.Faults, Stats: opts.Stats, Journal: opts.Journal, Ledger: opts.Ledger,
 		Delay: func() time.Duration {
 			return time.Duration(s.Switches().LatencyMilliseconds) * time.Millisecond
 		},

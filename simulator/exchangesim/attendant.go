@@ -51,6 +51,9 @@ func (s *Server) decide(b *mailbox, goid string, original time.Time, sequence in
 		return
 	}
 	response, declined := s.verdict(r)
+	before := s.actor
+	defer func() { s.actor = before }()
+	s.actor = actor{name: b.Address} // it may be a client's request that lets time pass
 	s.log.Debug("room decided", "room", b.Address, "response", response, "declined_instances", len(declined))
 	s.respond(b, r.appt, r.original, response, declined)
 	if response == responseDecline {

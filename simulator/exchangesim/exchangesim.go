@@ -34,6 +34,7 @@ import (
 
 	"ews/simulator/entrasim"
 	"ews/simulator/fault"
+	"ews/simulator/ledger"
 	"ews/simulator/ntlm"
 	"ews/simulator/stats"
 )
@@ -56,6 +57,7 @@ type Options struct {
 	ResponseDelay time.Duration // from the decision to its arrival at the organizer
 	Faults        *fault.Registry
 	Stats         *stats.Counters
+	Ledger        *ledger.Ledger   // records changes; may be nil
 	RecordDir     string           // every request and response is written here
 	Clock         func() time.Time // default time.Now
 	AuthBearer    BearerVerifier   // nil refuses OAuth tokens
@@ -113,6 +115,10 @@ type Server struct {
 	queue         []delivery
 	style         OrganizerStyle
 	subscriptions map[string]*subscription
+	streams       int           // streaming connections
+	dropped       chan struct{} // closed to cut the streaming connections there are
+	lastStamp     time.Time
+	actor         actor
 	active        map[string]int // running requests by account
 	recorded      int
 }
@@ -146,7 +152,7 @@ func New(o Options) (*Server, error) {
 		wake: make(chan struct{}, 1), closed: make(chan struct{}),
 		boxes: map[string]*mailbox{}, byGUID: map[string]*mailbox{}, names: map[string]string{},
 		impersonation: slices.Clone(o.Seed.Impersonation),
-		subscriptions: map[string]*subscription{}, active: map[string]int{},
+		subscriptions: map[string]*subscription{}, dropped: make(chan struct{}), active: map[string]int{},
 	}
 	if o.ServerCertificate != nil {
 		s.bindings = ntlm.ServerEndPoint(o.ServerCertificate)

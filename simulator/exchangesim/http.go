@@ -23,6 +23,7 @@ const maxRequest = 400 * 1024
 
 // serve answers one HTTP request to the EWS endpoint.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
 	echoCorrelation(w, r)
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
@@ -40,7 +41,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	x := &exchange{server: s, w: w, r: r, request: body, operation: "unknown"}
+	x := &exchange{server: s, w: w, r: r, request: body, operation: "unknown", began: began}
 	if len(body) > maxRequest {
 		_, _ = io.Copy(io.Discard, r.Body)
 		x.fault(failWith("ErrorRequestStreamTooBig", "The request stream size exceeds the allowed limit."))
@@ -69,8 +70,11 @@ type exchange struct {
 	r         *http.Request
 	request   []byte
 	operation string
-	cut       bool // fault.Truncate
-	silent    bool // fault.ResetAfterBody
+	began     time.Time
+	status    string // for the ledger
+	cut       bool   // fault.Truncate
+	silent    bool   // fault.ResetAfterBody
+	oversized bool   // fault.Oversize
 }
 
 func (x *exchange) run(who identity) {
@@ -85,6 +89,10 @@ func (x *exchange) run(who identity) {
 	if fail != nil {
 		x.fault(fail)
 		return
+	}
+	if writes(c.op.Name) {
+		c.actor = actor{name: client, request: x.server.options.Ledger.Open()}
+		defer x.enterInLedger(c)
 	}
 	if c.op.Name != "GetStreamingEvents" { // hanging connections have a budget of their own
 		defer x.server.enter(who.account)()
@@ -111,7 +119,9 @@ func (s *Server) perform(c *call) *soap.Element {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runDue()
+	s.actor = c.actor
 	answer := handlers[c.op.Name](s, c)
+	s.actor = actor{}
 	s.runDue() // what needs no time has happened when the answer arrives
 	return answer
 }
@@ -261,6 +271,9 @@ func (x *exchange) applyFault(c *call) bool {
 	case fault.Truncate:
 		x.cut = true
 		return true
+	case fault.Oversize:
+		x.oversized = true
+		return true
 	case fault.SOAPFault:
 		x.fault(fail(rule.Code))
 	case fault.ResponseCode:
@@ -283,6 +296,7 @@ func (x *exchange) plainStatus(rule fault.Rule) {
 	if code == 0 {
 		code = http.StatusInternalServerError
 	}
+	x.status = strconv.Itoa(code)
 	switch code {
 	case http.StatusUnauthorized:
 		x.count(0, true)
@@ -320,6 +334,7 @@ func (x *exchange) fault(e *ewsError) {
 		(&soap.Element{Name: "faultcode", Text: a}).With("xmlns:a", soap.NSTypes),
 		(&soap.Element{Name: "faultstring", Text: e.text, Attrs: []soap.Attr{{Space: "xml", Name: "lang", Value: "en-US"}}}),
 	)
+	x.status = e.code
 	code := http.StatusInternalServerError
 	if x.server.options.PlainFaults {
 		f.Children[0] = &soap.Element{Name: "faultcode", Text: e.code}
@@ -337,7 +352,10 @@ func (x *exchange) fault(e *ewsError) {
 	x.send(code, f, true)
 }
 
-func (x *exchange) answer(code int, body *soap.Element) { x.send(code, body, failed(body)) }
+func (x *exchange) answer(code int, body *soap.Element) {
+	x.status = codeIn(body)
+	x.send(code, body, failed(body))
+}
 
 func (x *exchange) send(code int, body *soap.Element, bad bool) {
 	out := soap.Marshal(envelope(body))
@@ -345,6 +363,10 @@ func (x *exchange) send(code int, body *soap.Element, bad bool) {
 	x.server.record(x.operation, x.request, out)
 	if x.silent {
 		panic(http.ErrAbortHandler)
+	}
+	if x.oversized {
+		x.inflate(code, out)
+		return
 	}
 	h := x.w.Header()
 	h.Set("Content-Type", "text/xml; charset=utf-8")

@@ -3,6 +3,8 @@ package exchangesim
 import (
 	"slices"
 	"time"
+
+	"ews/simulator/ledger"
 )
 
 // sendMode says who hears of a change by the organizer.
@@ -82,10 +84,15 @@ func resetRows(a *appointment) {
 }
 
 // stampNow returns a moment that is later than every other one it returned,
-// because two updates within one second must stay in order.
+// because updates must stay in order, within one second and when the clock is
+// set back.
 func (s *Server) stampNow() time.Time {
-	s.lastSerial++
-	return s.options.Clock().UTC().Add(time.Duration(s.lastSerial))
+	stamp := s.options.Clock().UTC()
+	if !stamp.After(s.lastStamp) {
+		stamp = s.lastStamp.Add(1)
+	}
+	s.lastStamp = stamp
+	return stamp
 }
 
 // withdrawAll tells all attendees that the meeting, or one occurrence, does
@@ -109,6 +116,7 @@ func (s *Server) withdrawAll(a *appointment, original time.Time) {
 // cancelMeeting withdraws a whole meeting; the organizer's item goes to
 // Deleted Items.
 func (s *Server) cancelMeeting(it *item) {
+	s.note(ledger.Cancelled, it.box(), it.appt, time.Time{})
 	it.appt.sequence++
 	it.appt.stamp = s.stampNow()
 	it.appt.cancelled = true
@@ -119,6 +127,7 @@ func (s *Server) cancelMeeting(it *item) {
 
 // cancelOccurrence withdraws one occurrence of a series.
 func (s *Server) cancelOccurrence(it *item, inst instance, mode sendMode) {
+	s.note(ledger.Cancelled, it.box(), inst.appt, inst.original)
 	if mode.send {
 		a := inst.appt.clone()
 		a.sequence++
@@ -320,6 +329,10 @@ func (s *Server) deliverMessage(b *mailbox, class itemClass, a *appointment, ori
 // respond sends an attendee's answer to the organizer. declined lists the
 // occurrences that are refused while the series is accepted.
 func (s *Server) respond(b *mailbox, a *appointment, original time.Time, response string, declined []time.Time) {
+	s.noteAnswer(b, a, original, response)
+	for _, d := range declined {
+		s.noteAnswer(b, a, d, responseDecline)
+	}
 	if a.noResponse {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ews/simulator/exchangesim/recurrence"
+	"ews/simulator/ledger"
 )
 
 // Entry is one appearance of a meeting in a mailbox's calendar, series
@@ -138,6 +139,7 @@ func (s *Server) Book(ctx context.Context, p Person) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("book for %s: %w", b.Address, err)
 	}
+	s.note(ledger.Created, b, a, time.Time{})
 	s.publishNew(s.newItem(b.folders[folderCalendar], calendarItem, a, b.Name), sendMode{send: true})
 	s.runDue()
 	return a.uid, nil
@@ -280,6 +282,7 @@ func (s *Server) change(organizer, uid string, occurrence time.Time, onlyChanged
 	} else {
 		inherit(before, after)
 		v.item.appt = after
+		s.note(ledger.Changed, c.box, after, time.Time{})
 		s.publishUpdate(before, after, time.Time{}, mode)
 		s.touch(v.item, c.box.Name, true)
 	}

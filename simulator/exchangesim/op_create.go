@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ews/simulator/exchangesim/soap"
+	"ews/simulator/ledger"
 )
 
 // creators make what the children of CreateItem's Items describe.
@@ -54,6 +55,7 @@ func (c *call) createCalendarItem(e *soap.Element) ([]*soap.Element, *ewsError) 
 	}
 	it := c.server.newItem(f, calendarItem, a, c.box.Name)
 	shown := soap.New("CalendarItem", c.server.itemID("ItemId", whole(it)))
+	c.server.note(ledger.Created, c.box, a, time.Time{})
 	c.server.publishNew(it, sendModes[mode])
 	return []*soap.Element{shown}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ews/simulator/exchangesim/soap"
+	"ews/simulator/ledger"
 )
 
 // viewOf finds what an ItemId, OccurrenceItemId or RecurringMasterItemId names.
@@ -126,6 +127,9 @@ func (s *Server) opDeleteItem(c *call) *soap.Element {
 func (s *Server) deleteView(v view, disposal string, mode sendMode) {
 	it, a := v.item, v.item.appt
 	own := it.class == calendarItem && a.myResponse == responseOrganizer && it.folder.name == folderCalendar
+	if own && !v.isOccurrence() {
+		s.note(ledger.Cancelled, it.box(), a, time.Time{})
+	}
 	switch {
 	case v.isOccurrence() && own:
 		s.cancelOccurrence(it, v.inst, sendMode{send: mode.send && len(v.appt.attendees) > 0})

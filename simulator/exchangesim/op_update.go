@@ -6,6 +6,7 @@ import (
 
 	"ews/simulator/exchangesim/recurrence"
 	"ews/simulator/exchangesim/soap"
+	"ews/simulator/ledger"
 )
 
 func (s *Server) opUpdateItem(c *call) *soap.Element {
@@ -57,6 +58,7 @@ func (c *call) updateItem(change *soap.Element, mode string, hasMode bool) (view
 	inherit(before, after)
 	v.item.appt = after
 	if after.myResponse == responseOrganizer {
+		c.server.note(ledger.Changed, c.box, after, time.Time{})
 		c.server.publishUpdate(before, after, time.Time{}, sendModes[mode])
 	}
 	c.server.touch(v.item, c.box.Name, true)
@@ -87,6 +89,7 @@ func (c *call) saveOccurrence(v view, before, after *appointment, mode sendMode)
 	}
 	master.exceptions[v.inst.original.Unix()] = after
 	if after.myResponse == responseOrganizer {
+		c.server.note(ledger.Changed, c.box, after, v.inst.original)
 		c.server.publishUpdate(before, after, v.inst.original, mode)
 	}
 	c.server.touch(v.item, c.box.Name, true)

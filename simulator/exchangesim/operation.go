@@ -82,6 +82,7 @@ type call struct {
 	op        *soap.Element
 	operation string   // as counters and faults name it
 	caller    string   // account or OAuth client
+	actor     actor    // for the ledger
 	box       *mailbox // who the caller acts as
 	zone      recurrence.Zone
 	local     bool // a TimeZoneContext was given

@@ -1,6 +1,7 @@
 package exchangesim
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -126,6 +127,16 @@ func (s *Server) subscription(c *call, id string) (*subscription, *ewsError) {
 	return sub, nil
 }
 
+// DropStreams cuts the streaming connections that there are, without a word,
+// and tells how many clients may notice.
+func (s *Server) DropStreams() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.dropped)
+	s.dropped = make(chan struct{})
+	return s.streams
+}
+
 // DropSubscriptions forgets all streaming subscriptions, as a server does that
 // was restarted.
 func (s *Server) DropSubscriptions() {
@@ -165,6 +176,8 @@ func (s *Server) stream(x *exchange, c *call) {
 	if !write(soap.TextM("ConnectionStatus", "OK")) {
 		return
 	}
+	dropped := s.enterStream()
+	defer s.leaveStream()
 	wake := make(chan struct{}, 1)
 	done := make(chan struct{})
 	defer close(done)
@@ -189,10 +202,26 @@ func (s *Server) stream(x *exchange, c *call) {
 		case <-s.closed:
 			write(soap.TextM("ConnectionStatus", "Closed"))
 			return
+		case <-dropped:
+			panic(http.ErrAbortHandler)
 		case <-x.r.Context().Done():
 			return
 		}
 	}
+}
+
+// enterStream counts a streaming connection and returns what cuts it.
+func (s *Server) enterStream() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams++
+	return s.dropped
+}
+
+func (s *Server) leaveStream() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams--
 }
 
 // forward merges the signals of several subscriptions into one.

@@ -29,11 +29,12 @@ const (
 	ResetBefore    Kind = "resetBefore"    // close the connection after reading the request, no effect
 	ResetAfterBody Kind = "resetAfterBody" // carry the request out, then close the connection without an answer
 	Truncate       Kind = "truncate"       // carry the request out, send half of the answer
-	DropSockets    Kind = "dropSockets"    // close every open WebSocket of the service at once; not a request fault
+	Oversize       Kind = "oversize"       // carry the request out, answer more than a client should read
+	DropSockets    Kind = "dropSockets"    // close every open WebSocket or streaming connection of the service at once; not a request fault
 )
 
 // Kinds lists every kind that a rule may carry.
-var kinds = []Kind{Status, SOAPFault, ResponseCode, Throttle, Delay, ResetBefore, ResetAfterBody, Truncate, DropSockets}
+var kinds = []Kind{Status, SOAPFault, ResponseCode, Throttle, Delay, ResetBefore, ResetAfterBody, Truncate, Oversize, DropSockets}
 
 // Rule describes one fault. Empty selectors match everything; Mailbox is
 // compared without regard to case.

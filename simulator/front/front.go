@@ -10,6 +10,7 @@ package front
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"ews/simulator/fault"
+	"ews/simulator/ledger"
 	"ews/simulator/stats"
 )
 
@@ -32,6 +34,7 @@ type Options struct {
 	Faults  *fault.Registry // may be nil
 	Stats   *stats.Counters // may be nil
 	Journal *Journal        // may be nil
+	Ledger  *ledger.Ledger  // records requests that may change something; may be nil
 
 	// Delay is asked once per request for the time to wait before it is
 	// served. Nil means never.
@@ -70,6 +73,20 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in := &countingBody{ReadCloser: r.Body}
 	r.Body = in
 	out := &countingWriter{ResponseWriter: w}
+	if r.Method != http.MethodGet && f.opts.Ledger != nil {
+		number := f.opts.Ledger.Open()
+		r = r.WithContext(context.WithValue(r.Context(), numberKey{}, number))
+		defer func() {
+			e := ledger.Entry{
+				Service: f.opts.Service, Kind: ledger.Request, By: client, Number: number, Began: began.UTC(),
+				Client: r.RemoteAddr, Operation: operation,
+			}
+			if out.status != 0 {
+				e.Status = strconv.Itoa(out.status)
+			}
+			f.opts.Ledger.Add(e)
+		}()
+	}
 	record := sync.OnceFunc(func() {
 		f.opts.Stats.Add(f.opts.Service, operation, in.n, out.n, out.failed)
 		f.opts.Journal.add(Entry{
@@ -91,6 +108,18 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		f.mux.ServeHTTP(out, r)
 	}
+}
+
+// client is the name in the ledger of whoever calls the API.
+const client = "client"
+
+type numberKey struct{}
+
+// Author returns who a change is caused by: the client whose request has this
+// context, with the request's number.
+func Author(ctx context.Context) (name string, number int) {
+	number, _ = ctx.Value(numberKey{}).(int)
+	return client, number
 }
 
 // fail carries out one fault. Kinds that only mean something in EWS are
@@ -116,6 +145,8 @@ func (f *Front) fail(w *countingWriter, r *http.Request, rule fault.Rule) {
 		reset(w)
 	case fault.Truncate:
 		f.truncate(w, r)
+	case fault.Oversize:
+		f.inflate(w, r)
 	default:
 		status := rule.Status
 		if status < 100 || status > 999 {
@@ -145,6 +176,29 @@ func (f *Front) truncate(w *countingWriter, r *http.Request) {
 	_, _ = io.Copy(w, bytes.NewReader(body[:len(body)/2]))
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
+}
+
+// oversize is more than a client should read of one answer.
+const oversize = 80 << 20
+
+// inflate serves the request and answers with a lot of white space before the
+// body, until the client has read enough.
+func (f *Front) inflate(w *countingWriter, r *http.Request) {
+	if isUpgrade(r) {
+		reset(w)
+	}
+	answer := httptest.NewRecorder()
+	f.mux.ServeHTTP(answer, r)
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	w.failed = true
+	blank := bytes.Repeat([]byte(" "), 1<<20)
+	for n := 0; n < oversize; n += len(blank) {
+		if _, err := w.Write(blank); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	_, _ = w.Write(answer.Body.Bytes())
 }
 
 // reset closes the connection without an answer. With a linger time of zero
