@@ -221,3 +221,38 @@ func (c *Control) Stats(ctx context.Context) (map[string]map[string]Count, error
 func (c *Control) Switch(ctx context.Context, switches map[string]any) error {
 	return call(ctx, http.MethodPut, c.base+"/switches", switches, nil, nil)
 }
+
+// Change is an entry of the simulators' ledger: something that changed, the
+// answer of a room, or a request of a client that wanted to change something.
+type Change struct {
+	Seq       int       `json:"seq"`
+	Time      time.Time `json:"time"`
+	Service   string    `json:"service"` // exchange, booking or eliona
+	Kind      string    `json:"kind"`    // created, changed, cancelled, answered, request
+	By        string    `json:"by"`      // person, client, or a room
+	Number    int       `json:"number"`  // of the request
+	Began     time.Time `json:"began"`
+	Client    string    `json:"client"` // network address
+	Operation string    `json:"operation"`
+	Status    string    `json:"status"`
+	Mailbox   string    `json:"mailbox"`
+	UID       string    `json:"uid"`
+	Original  time.Time `json:"original"`
+	Rooms     []string  `json:"rooms"`
+	Answer    string    `json:"answer"`
+	Booking   int32     `json:"booking"`
+	Group     int32     `json:"group"`
+	Assets    []int32   `json:"assets"`
+	Reason    string    `json:"reason"`
+	Organizer string    `json:"organizer"`
+	Start     time.Time `json:"start"`
+	End       time.Time `json:"end"`
+}
+
+// Ledger returns what changed in the simulated systems since the entry with
+// this number.
+func (c *Control) Ledger(ctx context.Context, after int) ([]Change, error) {
+	var out []Change
+	err := call(ctx, http.MethodGet, c.base+"/ledger?after="+strconv.Itoa(after), nil, &out, nil)
+	return out, err
+}

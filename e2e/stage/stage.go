@@ -14,7 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"time"
 
 	"ews/db/postgres"
@@ -43,10 +43,10 @@ type Stage struct {
 
 	options   Options
 	url       string // of the app's database
-	port      int
 	appBinary string
 	simulator *process
-	app       *process
+	first     *App
+	replicas  []*App
 	temporary bool
 }
 
@@ -87,10 +87,14 @@ func Start(ctx context.Context, o Options) (s *Stage, err error) {
 		return s, err
 	}
 	s.Control = &Control{base: s.Addresses["CONTROL"]}
-	if s.port, err = s.choosePort(ctx); err != nil {
-		return s, err
+	port := fixedPort
+	if !o.Fixed {
+		if port, err = choosePort(ctx); err != nil {
+			return s, err
+		}
 	}
-	s.API = "http://127.0.0.1:" + strconv.Itoa(s.port) + "/v1"
+	s.first = s.newApp("app", port)
+	s.API = s.first.API
 	return s, nil
 }
 
@@ -110,10 +114,10 @@ func (s *Stage) startSimulator(ctx context.Context, binary string) error {
 	return err
 }
 
-func (s *Stage) choosePort(ctx context.Context) (int, error) {
-	if s.options.Fixed {
-		return 3039, nil
-	}
+// fixedPort is where people look for the app's API.
+const fixedPort = 3039
+
+func choosePort(ctx context.Context) (int, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("choosing a port: %w", err)
@@ -129,59 +133,40 @@ func (s *Stage) CA() string { return filepath.Join(s.Dir, "ca.pem") }
 func (s *Stage) URL() string { return s.url }
 
 // StartApp starts the app and waits until its API answers.
-func (s *Stage) StartApp(ctx context.Context) error {
-	if err := s.SpawnApp(); err != nil {
-		return err
-	}
-	return s.AwaitApp(ctx)
-}
+func (s *Stage) StartApp(ctx context.Context) error { return s.first.Start(ctx) }
 
 // SpawnApp starts the app and does not wait for anything. Further environment
 // wins over that of the stage.
-func (s *Stage) SpawnApp(further ...string) error {
-	env := append(os.Environ(),
-		"CONNECTION_STRING="+s.url, "API_ENDPOINT="+s.Addresses["ELIONA"], "API_TOKEN=secret",
-		"API_SERVER_PORT="+strconv.Itoa(s.port), "SSL_CERT_FILE="+s.CA())
-	if s.options.Verbose {
-		env = append(env, "LOG_LEVEL=debug")
-	}
-	app, err := startProcess(s.appBinary, nil, append(append(env, s.options.Env...), further...), s.AppLog())
-	if err != nil {
-		return err
-	}
-	s.app = app
-	return nil
-}
+func (s *Stage) SpawnApp(further ...string) error { return s.first.Spawn(further...) }
 
 // AwaitApp waits until the app's API answers.
-func (s *Stage) AwaitApp(ctx context.Context) error {
-	return Until(ctx, 30*time.Second, "the app's API answers", func() (bool, error) {
-		if s.app.ended() {
-			return false, fmt.Errorf("the app ended at start, see %s", s.AppLog())
-		}
-		return s.Call(ctx, http.MethodGet, "/version", nil, nil) == nil, nil
-	})
-}
+func (s *Stage) AwaitApp(ctx context.Context) error { return s.first.Await(ctx) }
 
 // AppLog is the file with everything the app logged.
-func (s *Stage) AppLog() string { return filepath.Join(s.Dir, "app.log") }
+func (s *Stage) AppLog() string { return s.first.Log }
 
 // KillApp ends the app without giving it a chance to notice.
-func (s *Stage) KillApp() error { return s.app.kill() }
+func (s *Stage) KillApp() error { return s.first.Kill() }
 
 // StopApp asks the app to end and reports how long it took.
-func (s *Stage) StopApp() (time.Duration, error) {
-	began := time.Now()
-	err := s.app.stop()
-	return time.Since(began), err
-}
+func (s *Stage) StopApp() (time.Duration, error) { return s.first.Stop() }
 
 // ExitCode is how the app ended; false while it runs.
-func (s *Stage) ExitCode() (int, bool) {
-	if s.app == nil || !s.app.ended() {
-		return 0, false
+func (s *Stage) ExitCode() (int, bool) { return s.first.ExitCode() }
+
+// App is the process that StartApp and its like are about.
+func (s *Stage) App() *App { return s.first }
+
+// Replica prepares a further process of the app, on the same database. It is
+// not started.
+func (s *Stage) Replica(ctx context.Context, name string) (*App, error) {
+	port, err := choosePort(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return s.app.cmd.ProcessState.ExitCode(), true
+	a := s.newApp(name, port)
+	s.replicas = append(s.replicas, a)
+	return a, nil
 }
 
 // Configuration is the JSON an administrator would enter, with OAuth against
@@ -214,7 +199,7 @@ const token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
 
 // Call calls the app's API.
 func (s *Stage) Call(ctx context.Context, method, path string, in, out any) error {
-	return call(ctx, method, s.API+path, in, out, http.Header{"Authorization": {"Bearer " + token}})
+	return s.first.Call(ctx, method, path, in, out)
 }
 
 // Eliona calls the Eliona API as another program of the installation.
@@ -225,10 +210,14 @@ func (s *Stage) Eliona(ctx context.Context, method, path string, in, out any) er
 // Close stops everything and removes what was temporary.
 func (s *Stage) Close() error {
 	var errs []error
-	for _, p := range []*process{s.app, s.simulator} {
-		if p != nil {
-			errs = append(errs, p.stop())
+	for _, a := range slices.Concat(s.replicas, []*App{s.first}) {
+		if a != nil && a.process != nil {
+			a.Resume()
+			errs = append(errs, a.process.stop())
 		}
+	}
+	if s.simulator != nil {
+		errs = append(errs, s.simulator.stop())
 	}
 	if s.Database != nil {
 		errs = append(errs, s.Database.Stop())
