@@ -46,6 +46,7 @@ func allSettings() map[string]any {
 		"authorityURL": "https://login.example.com", "oauthScope": "https://mail.example.com/.default",
 		"caCertificates": certificate, "allowPlainHTTP": true,
 		"horizonDays": 730.0, "answerTimeout": 3600.0, "bookingSubject": "Sitzung", "notifyUsers": false, "streaming": false, "timeZone": "Europe/Zurich",
+		"allowedOrganizerDomains": []any{"example.com", "example.org"},
 	}
 }
 

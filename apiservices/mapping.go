@@ -29,6 +29,7 @@ func accept(sent apiserver.Configuration, current conf.Configuration) (conf.Conf
 	set(&c.NotifyUsers, sent.NotifyUsers)
 	set(&c.Streaming, sent.Streaming)
 	set(&c.TimeZone, sent.TimeZone)
+	set(&c.OrganizerDomains, sent.AllowedOrganizerDomains)
 	setSeconds(&c.RefreshInterval, sent.RefreshInterval)
 	setSeconds(&c.RequestTimeout, sent.RequestTimeout)
 	setSeconds(&c.AnswerTimeout, sent.AnswerTimeout)
@@ -119,6 +120,8 @@ func present(c conf.Configuration) apiserver.Configuration {
 		TimeZone:        &c.TimeZone,
 		StatusCode:      &c.Status.Code,
 		StatusText:      &c.Status.Text,
+
+		AllowedOrganizerDomains: &c.OrganizerDomains,
 	}
 	if !c.Status.Since.IsZero() {
 		answer.StatusSince = new(c.Status.Since.UTC())

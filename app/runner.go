@@ -150,7 +150,8 @@ func calendarSettings(c conf.Configuration, log *slog.Logger) exchange.Settings 
 		URL: c.Endpoint(), Timeout: c.RequestTimeout,
 		CACertificates: c.CACertificates, AllowPlainHTTP: c.AllowPlainHTTP,
 		ServiceUser: meeting.AddressOf(c.ServiceUserUPN), RoomList: meeting.AddressOf(c.RoomListUPN),
-		Subject: c.BookingSubject, Log: log.With("component", "exchange"),
+		OrganizerDomains: c.OrganizerDomains,
+		Subject:          c.BookingSubject, Log: log.With("component", "exchange"),
 	}
 	if c.Method() == conf.MethodOAuth {
 		s.ClientID, s.ClientSecret, s.TenantID = c.ClientID, c.ClientSecret.Reveal(), c.TenantID

@@ -41,7 +41,7 @@ func different() conf.Configuration {
 		AuthorityURL: "https://login.example.com", OAuthScope: "https://mail.example.com/.default",
 		CACertificates: certificate, AllowPlainHTTP: true,
 		HorizonDays: 30, AnswerTimeout: 9 * time.Second, BookingSubject: "Besprechung für Ötzi", NotifyUsers: false, Streaming: false,
-		TimeZone: "America/New_York",
+		TimeZone: "America/New_York", OrganizerDomains: []string{"example.com", "sub.example.com"},
 	}
 }
 

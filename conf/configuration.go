@@ -52,6 +52,10 @@ type Configuration struct {
 	Streaming      bool
 	TimeZone       string // IANA name of where the rooms are; empty = that of the process
 
+	// OrganizerDomains are the domains in whose mailboxes the app may work;
+	// empty = all.
+	OrganizerDomains []string
+
 	Status Status
 
 	// SecretError holds a *SecretError for each stored secret that cannot be
@@ -86,13 +90,15 @@ func Default() Configuration {
 		RequestTimeout:  120 * time.Second,
 		AssetFilter:     [][]FilterRule{},
 		ProjectIDs:      []string{},
-		AuthorityURL:    "https://login.microsoftonline.com",
-		OAuthScope:      "https://outlook.office365.com/.default",
-		HorizonDays:     180,
-		AnswerTimeout:   60 * time.Second,
-		BookingSubject:  "Eliona booking",
-		NotifyUsers:     true,
-		Streaming:       true,
+
+		OrganizerDomains: []string{},
+		AuthorityURL:     "https://login.microsoftonline.com",
+		OAuthScope:       "https://outlook.office365.com/.default",
+		HorizonDays:      180,
+		AnswerTimeout:    60 * time.Second,
+		BookingSubject:   "Eliona booking",
+		NotifyUsers:      true,
+		Streaming:        true,
 	}
 }
 
@@ -110,6 +116,11 @@ func (c Configuration) Normalized() Configuration {
 		projects = append(projects, strings.TrimSpace(id))
 	}
 	c.ProjectIDs = projects
+	domains := make([]string, 0, len(c.OrganizerDomains))
+	for _, domain := range c.OrganizerDomains {
+		domains = append(domains, strings.ToLower(strings.TrimPrefix(strings.TrimSpace(domain), "@")))
+	}
+	c.OrganizerDomains = domains
 	if c.AssetFilter == nil {
 		c.AssetFilter = [][]FilterRule{}
 	}
@@ -217,5 +228,6 @@ func (c Configuration) settings() []setting {
 		{"notifyUsers", c.NotifyUsers},
 		{"streaming", c.Streaming},
 		{"timeZone", c.TimeZone},
+		{"allowedOrganizerDomains", c.OrganizerDomains},
 	}
 }

@@ -27,7 +27,7 @@ func settingColumns() boil.Columns {
 		c.ClientID, c.ClientSecret, c.TenantID, c.EwsURL, c.Username, c.Password, c.ServiceUserUpn, c.RoomListUpn,
 		c.BookingAppURL, c.RefreshInterval, c.RequestTimeout, c.AssetFilter, c.Enable, c.ProjectIds, c.UserID,
 		c.AuthorityURL, c.OauthScope, c.CaCertificates, c.AllowPlainHTTP, c.HorizonDays, c.AnswerTimeout,
-		c.BookingSubject, c.NotifyUsers, c.Streaming, c.TimeZone, c.Version, c.UpdatedAt,
+		c.BookingSubject, c.NotifyUsers, c.Streaming, c.TimeZone, c.OrganizerDomains, c.Version, c.UpdatedAt,
 	)
 }
 
@@ -64,6 +64,8 @@ func toRow(c Configuration) (*generated.Configuration, error) {
 		Streaming:       c.Streaming,
 		TimeZone:        c.TimeZone,
 		Version:         c.Version,
+
+		OrganizerDomains: append([]string{}, c.OrganizerDomains...),
 	}, nil
 }
 
@@ -111,6 +113,8 @@ func (r *Repository) fromRow(row *generated.Configuration) Configuration {
 		TimeZone:        row.TimeZone,
 		Status:          Status{Code: row.StatusCode, Text: row.Status, Since: row.StatusSince.Time},
 		SecretError:     errors.Join(clientErr, passwordErr),
+
+		OrganizerDomains: row.OrganizerDomains,
 	}.Normalized()
 }
 

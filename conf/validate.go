@@ -58,6 +58,7 @@ func (c Configuration) Validate() []FieldError {
 	v.zone(c.TimeZone)
 	v.filter(c.AssetFilter)
 	v.projects(c.ProjectIDs)
+	v.domains(c.OrganizerDomains)
 	return v.errors
 }
 
@@ -255,6 +256,18 @@ func (v *validation) filter(groups [][]FilterRule) {
 				v.report(field+".regex", "must be a regular expression (%v)", err)
 			}
 			v.line(field+".regex", r.Regex)
+		}
+	}
+}
+
+func (v *validation) domains(domains []string) {
+	for i, domain := range domains {
+		field := fmt.Sprintf("allowedOrganizerDomains[%d]", i)
+		switch {
+		case !meeting.Address("organizer@" + domain).Valid(), strings.ContainsAny(domain, "*?/"):
+			v.report(field, "must be what follows the @ in e-mail addresses, as in example.com")
+		case slices.Contains(domains[:i], domain):
+			v.report(field, "repeats the domain %s", domain)
 		}
 	}
 }

@@ -106,8 +106,17 @@ func TestEveryFaultNamesItsField(t *testing.T) {
 		"time zone of Windows":      {func(c *conf.Configuration) { c.TimeZone = "W. Europe Standard Time" }, []string{"timeZone"}},
 		"time zone of the machine":  {func(c *conf.Configuration) { c.TimeZone = "Local" }, []string{"timeZone"}},
 		"time zone that is a path":  {func(c *conf.Configuration) { c.TimeZone = "../../etc/passwd" }, []string{"timeZone"}},
-		"subject too long":          {func(c *conf.Configuration) { c.BookingSubject = strings.Repeat("a", 201) }, []string{"bookingSubject"}},
-		"subject of two lines":      {func(c *conf.Configuration) { c.BookingSubject = "a\r\nb" }, []string{"bookingSubject"}},
+		"organizers of bad domains": {
+			func(c *conf.Configuration) {
+				c.OrganizerDomains = []string{"example.com", "", "a b", "anna@example.com", "*.example.com", "example.com", "x\x00y"}
+			},
+			[]string{
+				"allowedOrganizerDomains[1]", "allowedOrganizerDomains[2]", "allowedOrganizerDomains[3]", "allowedOrganizerDomains[4]",
+				"allowedOrganizerDomains[5]", "allowedOrganizerDomains[6]",
+			},
+		},
+		"subject too long":     {func(c *conf.Configuration) { c.BookingSubject = strings.Repeat("a", 201) }, []string{"bookingSubject"}},
+		"subject of two lines": {func(c *conf.Configuration) { c.BookingSubject = "a\r\nb" }, []string{"bookingSubject"}},
 		"empty project, repeated project": {
 			func(c *conf.Configuration) { c.ProjectIDs = []string{"10", "", "10"} }, []string{"projectIDs[1]", "projectIDs[2]"},
 		},
@@ -132,6 +141,13 @@ func TestEveryFaultNamesItsField(t *testing.T) {
 			require.Equal(t, tc.want, got)
 		})
 	}
+}
+
+func TestDomainsMayBeWrittenAsPeopleDo(t *testing.T) {
+	t.Parallel()
+	c := with(func(c *conf.Configuration) { c.OrganizerDomains = []string{" @Example.COM ", "example.org"} }).Normalized()
+	require.Equal(t, []string{"example.com", "example.org"}, c.OrganizerDomains)
+	require.Empty(t, c.Validate())
 }
 
 func TestTheTimeZoneIsThatOfTheRooms(t *testing.T) {

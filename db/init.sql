@@ -53,6 +53,7 @@ create table if not exists ews.configuration (
 
 alter table ews.configuration add column if not exists streaming boolean not null default true;
 alter table ews.configuration add column if not exists time_zone text not null default '';
+alter table ews.configuration add column if not exists organizer_domains text[] not null default '{}';
 
 -- The process that works on a configuration, and what it last said of itself.
 create table if not exists ews.leader (

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,10 @@ type Settings struct {
 
 	ServiceUser meeting.Address
 	RoomList    meeting.Address // empty: there is none
-	Subject     string          // of meetings made for bookings
+	// OrganizerDomains are the domains of the people in whose mailboxes may be
+	// worked, in lower case; empty: all. Others are as people without a mailbox.
+	OrganizerDomains []string
+	Subject          string // of meetings made for bookings
 
 	Watching Watching // how Watch works
 
@@ -60,6 +64,7 @@ type Calendar struct {
 	service meeting.Address
 	list    meeting.Address
 	subject string
+	domains []string
 	log     *slog.Logger
 	names   *directory
 
@@ -101,7 +106,8 @@ func New(s Settings) (*Calendar, error) {
 	}
 	return &Calendar{
 		client: client, service: s.ServiceUser, list: s.RoomList, subject: s.Subject, log: s.Log,
-		names: newDirectory(client, s.ServiceUser, s.Log), watching: s.Watching,
+		domains: slices.Clone(s.OrganizerDomains),
+		names:   newDirectory(client, s.ServiceUser, s.Log), watching: s.Watching,
 	}, nil
 }
 
@@ -110,6 +116,20 @@ func (c *Calendar) Close() { c.client.Close() }
 
 // ServiceUser implements engine.Calendar.
 func (c *Calendar) ServiceUser() meeting.Address { return c.service }
+
+// codeNotAllowed says that an organizer's mailbox is none to work in.
+const codeNotAllowed = "organizer_not_allowed"
+
+// mayOpen fails for the mailbox of an organizer whose domain is not allowed:
+// whoever can enter an organizer elsewhere must not choose in whose name we
+// act. Rooms are of the room list and not meant.
+func (c *Calendar) mayOpen(mailbox meeting.Address) error {
+	_, domain, _ := strings.Cut(string(mailbox), "@")
+	if len(c.domains) == 0 || mailbox == c.service || slices.Contains(c.domains, domain) {
+		return nil
+	}
+	return &engine.Error{Class: engine.NoMailbox, Code: codeNotAllowed}
+}
 
 // referenceEpoch stands where a GlobalObjectId has its time of creation. It is
 // constant, so that a reference always yields the same UID.

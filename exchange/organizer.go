@@ -13,6 +13,9 @@ import (
 
 // Create implements engine.Calendar.
 func (c *Calendar) Create(ctx context.Context, mailbox meeting.Address, d engine.Draft) (meeting.Copy, error) {
+	if err := c.mayOpen(mailbox); err != nil {
+		return meeting.Copy{}, err
+	}
 	made, err := c.client.CreateMeeting(ctx, ews.Mailbox(mailbox), ews.NewMeeting{
 		Subject: c.subject, UID: string(d.UID), Start: d.Span.Start, End: d.Span.End,
 		Location: placeOf(invitees(d.Rooms)), Resources: invitees(d.Rooms), RequiredAttendees: people(d.Attendees),
@@ -32,6 +35,9 @@ func (c *Calendar) Create(ctx context.Context, mailbox meeting.Address, d engine
 
 // Find implements engine.Calendar.
 func (c *Calendar) Find(ctx context.Context, mailbox meeting.Address, d engine.Draft) (meeting.Copy, bool, error) {
+	if err := c.mayOpen(mailbox); err != nil {
+		return meeting.Copy{}, false, err
+	}
 	property := ews.PublicString(referenceProperty)
 	deleted := false
 	for _, folder := range []ews.Folder{ews.Calendar(), ews.DeletedItems()} {
@@ -59,6 +65,9 @@ func (c *Calendar) Find(ctx context.Context, mailbox meeting.Address, d engine.D
 
 // Copy implements engine.Calendar.
 func (c *Calendar) Copy(ctx context.Context, p engine.Place) (meeting.Copy, error) {
+	if err := c.mayOpen(p.Mailbox); err != nil {
+		return meeting.Copy{}, err
+	}
 	item, err := c.find(ctx, p)
 	if err != nil {
 		return meeting.Copy{}, convert(err)
@@ -227,6 +236,9 @@ func answerOf(a ews.Attendee) meeting.RoomAnswer {
 
 // Update implements engine.Calendar.
 func (c *Calendar) Update(ctx context.Context, p engine.Place, from meeting.Copy, change engine.Change) (meeting.Copy, error) {
+	if err := c.mayOpen(p.Mailbox); err != nil {
+		return meeting.Copy{}, err
+	}
 	id := ews.ItemID{ID: string(from.Item), ChangeKey: string(from.Version)}
 	update := ews.ItemUpdate{Conflict: ews.NeverOverwrite, Notify: ews.SendToChangedAndSaveCopy}
 	if !from.Span.Equal(change.Span) {
@@ -306,6 +318,9 @@ func (c *Calendar) setRooms(ctx context.Context, update *ews.ItemUpdate, item *e
 
 // Cancel implements engine.Calendar.
 func (c *Calendar) Cancel(ctx context.Context, p engine.Place) (bool, error) {
+	if err := c.mayOpen(p.Mailbox); err != nil {
+		return false, err
+	}
 	const tries = 3
 	for try := 1; ; try++ {
 		item, err := c.find(ctx, p)

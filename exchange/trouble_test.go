@@ -239,3 +239,45 @@ func TestTheWholeDirectoryIsOutOfOrder(t *testing.T) {
 		w.class(engine.Broken, err) // an administrator has to help, and everybody waits
 	}
 }
+
+// Whoever enters an organizer in Eliona must not choose in whose name we act.
+func TestOrganizersOfOtherDomains(t *testing.T) {
+	sim, w := open(t, simulation{})
+	require.NoError(t, sim.AddMailbox(exchangesim.Mailbox{Address: "ceo@example.org", Name: "Chief"}))
+	s := w.Settings
+	s.OrganizerDomains = []string{"example.net", "example.com"}
+	limited := w.connect(s)
+	d := w.draft(w.rooms[0])
+	const outside meeting.Address = "ceo@example.org"
+	before := sim.Stats.Snapshot()
+	refused := func(err error) {
+		t.Helper()
+		require.Equal(t, "organizer_not_allowed", w.class(engine.NoMailbox, err).Code)
+		require.Equal(t, before, sim.Stats.Snapshot(), "the server is not even asked")
+	}
+	_, err := limited.Create(w.ctx, outside, d)
+	refused(err)
+	_, _, err = limited.Find(w.ctx, outside, d)
+	refused(err)
+	place := engine.Place{Mailbox: outside, UID: d.UID, Span: d.Span}
+	_, err = limited.Copy(w.ctx, place)
+	refused(err)
+	_, err = limited.Update(w.ctx, place, meeting.Copy{Span: d.Span}, engine.Change{Span: later(d.Span, time.Hour)})
+	refused(err)
+	_, err = limited.Cancel(w.ctx, place)
+	refused(err)
+	for _, other := range []meeting.Address{"anna@sub.example.com", "anna@example.com.evil.test", "anna@notexample.com", "example.com"} {
+		_, err = limited.Create(w.ctx, other, d)
+		refused(err)
+	}
+
+	made, err := limited.Create(w.ctx, alice, d)
+	require.NoError(t, err)
+	require.EqualValues(t, alice, made.Mailbox)
+	s.OrganizerDomains = []string{"example.org"}
+	d.Ref = ref
+	_, err = w.connect(s).Create(w.ctx, service, d)
+	require.NoError(t, err, "the service user may always")
+	_, err = w.connect(s).Window(w.ctx, room1, around(d.Span), nil)
+	require.NoError(t, err, "so may the rooms")
+}

@@ -101,6 +101,11 @@ func ownWords() []Word {
 			Fix:   "Have whoever invited the room make the change in Outlook.",
 		},
 		{
+			Codes: []string{"organizer_not_allowed"},
+			Text:  "The organizer's address is of a domain that allowedOrganizerDomains does not list: the app does not work in that mailbox.",
+			Fix:   "Add the domain to allowedOrganizerDomains if its people book rooms here. Until then the service user books for them.",
+		},
+		{
 			Codes: []string{"organizer_unknown"},
 			Text:  "The meeting names no organizer whose mailbox could be looked into.",
 			Fix:   "Have whoever invited the room make the change in Outlook.",

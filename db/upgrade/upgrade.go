@@ -13,6 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"ews/db"
 )
 
 // Connection is the transaction of a patch.
@@ -27,9 +29,14 @@ type Patch struct {
 	Run  func(ctx context.Context, conn Connection) error
 }
 
+// newestTables adds to a database of this app what db.Init makes by now: columns
+// and tables only, which an earlier release does not miss.
+func newestTables(ctx context.Context, conn Connection) error { return db.Init(ctx, conn) }
+
 // Patches returns all patches in order.
 func Patches() []Patch {
 	return []Patch{
-		{Name: "010000", Run: takeOver}, // from releases 0.1 to 0.4
+		{Name: "010000", Run: takeOver},     // from releases 0.1 to 0.4
+		{Name: "010001", Run: newestTables}, // from an earlier state of this app
 	}
 }

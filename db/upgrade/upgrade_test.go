@@ -243,6 +243,28 @@ func TestNothingHappensToADatabaseOfThisRelease(t *testing.T) {
 
 // What was linked stays linked when the patch is applied again, as after a
 // return to the earlier release; what that added is taken over.
+// The first installations of this app lack what was added since.
+func TestWhatWasAddedSinceTheFirstStateOfThisApp(t *testing.T) {
+	t.Parallel()
+	want := schema(t, fresh(t))
+	conn := fresh(t)
+	_, err := conn.Exec(t.Context(), `
+		alter table ews.configuration drop column streaming, drop column time_zone, drop column organizer_domains;
+		drop table ews.leader;
+		insert into ews.configuration (client_id, enable) values ('kept', true)`)
+	require.NoError(t, err)
+	var last upgrade.Patch
+	for _, p := range upgrade.Patches() {
+		if p.Name > "010000" { // that one was applied when the app was installed
+			require.NoError(t, pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error { return p.Run(t.Context(), tx) }))
+			last = p
+		}
+	}
+	require.NotEmpty(t, last.Name)
+	require.Equal(t, want, schema(t, conn))
+	require.Equal(t, []string{"kept t {}"}, texts(t, conn, `select concat_ws(' ', client_id, streaming, organizer_domains) from ews.configuration`))
+}
+
 func TestAfterAReturnToTheEarlierRelease(t *testing.T) {
 	t.Parallel()
 	conn := database(t, oldCommon, oldConfigurations, generation2, `insert into ews.unified_booking (exchange_uid, booking_id) values ('u', 5)`)
