@@ -372,7 +372,9 @@ func TestRoomExchange(t *testing.T) {
 	}
 	run(t, []planCase{
 		{"P41 the other room is pending: hold", with(pending(ten, 2), showsSince(20*s, 2)), wait(40 * s)},
-		{"P41 the other room was invited, but has not answered: hold", with(copied(ten, 2), lookedAgo(s), showsSince(20*s, 2)), wait(40 * s)},
+		{"P41 the other room was invited, but has not answered: hold, and look again", with(copied(ten, 2), lookedAgo(s), showsSince(20*s, 2)), wait(18 * s)},
+		{"P41 the other room, which decided, shows nothing any more: it may have declined", with(copied(ten, 2), lookedAgo(3*s), showsSince(s, 2)), do(ask())},
+		{"P41 its answer is not in the copy yet: soon again", with(copied(ten, 2), lookedAgo(s/4), showsSince(s/2, 2)), wait(s / 4)},
 		{"P41 the other room declined", with(copied(ten, 2), lookedAgo(s), answers(meeting.Declined, 2), showsSince(20*s, 2)), do(cancelBooking(meeting.ReasonCancelled))},
 		{"P41 the other room takes too long", with(pending(ten, 2), showsSince(61*s, 2)), do(cancelBooking(meeting.ReasonCancelled))},
 		{"P41 P42 exchanged or cancelled: a known organizer is asked", known(with()), do(ask())},

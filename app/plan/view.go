@@ -160,7 +160,7 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 		e.live, e.span = true, newest.SeenSpan
 	}
 	var joining time.Time
-	lost, undecided := false, false
+	lost, undecided, silent := false, false, false
 	for _, c := range o.Cells {
 		if !p.active(c.Room) {
 			continue
@@ -175,8 +175,9 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 			// This room has not processed a move yet, or never will.
 			p.doubt(e, newest.SeenAt)
 		case !c.BaseIn && !k.rooms[c.Room]:
-			if (c.Seen == meeting.Pending || o.Copy == meeting.CopyLive && c.Invited && c.Answer != meeting.Declined) &&
-				c.SeenAt.After(joining) {
+			invited := o.Copy == meeting.CopyLive && c.Invited && c.Answer != meeting.Declined
+			silent = silent || invited && c.Seen == meeting.None
+			if (c.Seen == meeting.Pending || invited) && c.SeenAt.After(joining) {
 				joining = c.SeenAt
 			}
 		case c.Seen == meeting.Pending:
@@ -198,6 +199,9 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 	}
 	if !joining.IsZero() {
 		p.doubt(e, joining) // the last room went and another is about to come
+	}
+	if silent && e.hold {
+		p.askAgain(o, e, joining)
 	}
 	// Where one mailbox tells whether the meeting was cancelled or only changes
 	// its room, it is worth asking.
@@ -233,6 +237,17 @@ func (p *planner) doubt(e *exchangeView, since time.Time) {
 		if e.until.IsZero() || until.Before(e.until) {
 			e.until = until
 		}
+	}
+}
+
+// askAgain reads the organizer's copy at growing intervals while a room that is
+// to take the place of the last one shows nothing: from its calendar a decline
+// cannot be told from an answer to come.
+func (p *planner) askAgain(o *meeting.Occurrence, e *exchangeView, since time.Time) {
+	next := o.CopyCheckedAt.Add(max(o.CopyCheckedAt.Sub(since), 500*time.Millisecond))
+	e.ask = e.ask || !p.Now.Before(next)
+	if next.Before(e.until) {
+		e.until = next
 	}
 }
 
