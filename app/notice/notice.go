@@ -4,6 +4,7 @@ package notice
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 type Ledger interface {
 	TakeMessages(ctx context.Context, limit int) ([]store.Message, error)
 	SaveReceipt(ctx context.Context, id int64, receipt string) error
+	// Postpone puts a message back that certainly was not delivered.
+	Postpone(ctx context.Context, id int64, by time.Duration) error
 }
 
 // Sender delivers a notification and returns its receipt.
@@ -35,8 +38,10 @@ type Office struct {
 	Log      *slog.Logger
 }
 
-// every is the time between two looks at the ledger.
-const every = time.Second
+const (
+	every = time.Second      // between two looks at the ledger
+	again = 15 * time.Second // between two attempts while Eliona does not answer
+)
 
 // Run sends notices until ctx ends.
 func (o *Office) Run(ctx context.Context) {
@@ -84,9 +89,30 @@ func (o *Office) send(ctx context.Context, m store.Message) {
 			}
 			return
 		}
+		if undelivered(err) {
+			o.postpone(ctx, m, err)
+			return
+		}
 		o.Log.WarnContext(ctx, "notification not accepted", "notice", m.ID, "code", m.Code, "error", err)
 	}
 	o.Log.WarnContext(ctx, "nobody could be notified", "notice", m.ID, "subject", m.Subject, "code", m.Code)
+}
+
+// undelivered tells whether a message did not arrive, for a reason that will
+// pass. What may have arrived is not repeated.
+func undelivered(err error) bool {
+	e, ok := errors.AsType[*eliona.Error](err)
+	return ok && !e.Ambiguous && (e.Class == eliona.Transient || e.Class == eliona.Denied)
+}
+
+func (o *Office) postpone(ctx context.Context, m store.Message, reason error) {
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := o.Ledger.Postpone(saving, m.ID, again); err != nil {
+		o.Log.WarnContext(ctx, "notice lost", "notice", m.ID, "code", m.Code, "error", errors.Join(reason, err))
+		return
+	}
+	o.Log.InfoContext(ctx, "notification comes later", "notice", m.ID, "code", m.Code, "error", reason)
 }
 
 // text chooses the words. Findings without words are for the log only.

@@ -25,6 +25,9 @@ type world struct {
 	receipts map[int64]string
 	unkept   error // receipts cannot be stored
 
+	outage    error // Eliona is not there
+	postponed map[int64]time.Time
+
 	strangers map[eliona.UserID]bool
 	sent      []sent
 	logs      bytes.Buffer
@@ -58,7 +61,21 @@ func (w *world) SaveReceipt(_ context.Context, id int64, receipt string) error {
 	return nil
 }
 
+func (w *world) Postpone(_ context.Context, id int64, by time.Duration) error {
+	if w.unkept != nil {
+		return w.unkept
+	}
+	if w.postponed == nil {
+		w.postponed = map[int64]time.Time{}
+	}
+	w.postponed[id] = time.Now().Add(by)
+	return nil
+}
+
 func (w *world) Notify(_ context.Context, user eliona.UserID, project eliona.ProjectID, text eliona.Translation) (string, error) {
+	if w.outage != nil {
+		return "", w.outage
+	}
 	if w.strangers[user] {
 		return "", &eliona.Error{Operation: "notify", Class: eliona.NotFound}
 	}
@@ -144,6 +161,31 @@ func TestWhenNobodyCanBeTold(t *testing.T) {
 	w.runOffice(t, o, time.Second)
 	require.Contains(t, w.logs.String(), "nobody could be notified")
 	require.Equal(t, []sent{{"bob@example.com", "", eliona.BookingRefusedMessage(booked)}}, w.sent, "the next one is told all the same")
+}
+
+// TestElionaDoesNotAnswer: what surely was not delivered comes later, to the
+// person concerned; what may have been delivered is not told twice.
+func TestElionaDoesNotAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		outage error
+		later  bool
+	}{
+		"down":                {&eliona.Error{Class: eliona.Transient, Status: 503}, true},
+		"wrong token":         {&eliona.Error{Class: eliona.Denied, Status: 401}, true},
+		"perhaps it got it":   {&eliona.Error{Class: eliona.Transient, Ambiguous: true}, false},
+		"it does not like it": {&eliona.Error{Class: eliona.Refused, Status: 422}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{waiting: []store.Message{message(1, plan.CodeDeclined)}, outage: c.outage}
+			w.run(t, time.Second)
+			require.Empty(t, w.sent)
+			require.Equal(t, c.later, len(w.postponed) == 1)
+			require.Equal(t, !c.later, bytes.Contains(w.logs.Bytes(), []byte("nobody could be notified")))
+		})
+	}
+	w := &world{waiting: []store.Message{message(1, plan.CodeDeclined)}, outage: &eliona.Error{Class: eliona.Transient}, unkept: errors.New("no database")}
+	w.run(t, time.Second)
+	require.Contains(t, w.logs.String(), "notice lost")
 }
 
 func TestTextsByCode(t *testing.T) {

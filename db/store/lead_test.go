@@ -131,6 +131,7 @@ func TestAFormerOwnerChangesNothing(t *testing.T) {
 		"Resolve":     func(ctx context.Context) error { _, err := stale.Resolve(ctx, "exchange", "down"); return err },
 		"SetStatus":   func(ctx context.Context) error { return stale.SetStatus(ctx, "x", "x") },
 		"TakeMessage": func(ctx context.Context) error { _, err := stale.TakeMessages(ctx, 1); return err },
+		"Postpone":    func(ctx context.Context) error { return stale.Postpone(ctx, 1, time.Second) },
 		"SaveReceipt": func(ctx context.Context) error { return stale.SaveReceipt(ctx, 1, "x") },
 		"ObserveBooking": func(ctx context.Context) error {
 			_, err := stale.ObserveBooking(ctx, engine.BookingObservation{UID: "b", Booking: engine.Booking{

@@ -105,3 +105,12 @@ func (t *Term) SaveReceipt(ctx context.Context, id int64, receipt string) error 
 		return err
 	})
 }
+
+// Postpone puts a message back that was taken and not delivered.
+func (t *Term) Postpone(ctx context.Context, id int64, by time.Duration) error {
+	return t.tx(ctx, "postponing a notice", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx,
+			`update ews.notice set sent_at = null, due_at = now() + make_interval(secs => $2) where id = $1`, id, by.Seconds())
+		return err
+	})
+}

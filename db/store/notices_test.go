@@ -56,6 +56,19 @@ func TestANoticeIsToldOnce(t *testing.T) {
 	require.Equal(t, "receipt", value[string](o, `select receipt_id from ews.notice where id = $1`, taken[0].ID))
 }
 
+func TestAPostponedNoticeIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.notify(engine.Notice{Subject: "booking 7", Code: "declined"})
+	taken := o.take(10)
+	require.NoError(t, o.term.Postpone(t.Context(), taken[0].ID, time.Hour))
+	require.Empty(t, o.take(10), "its time has not come")
+	o.notify(engine.Notice{Subject: "booking 7", Code: "declined"})
+	require.NoError(t, o.term.Postpone(t.Context(), taken[0].ID, 0))
+	require.Equal(t, taken, o.take(10))
+	require.Empty(t, o.take(10))
+}
+
 func TestNoticesOfOtherSubjectsAndCodesAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
