@@ -7,8 +7,15 @@ SHELL := /bin/bash
 TOOL := go tool -modfile=go.tool.mod
 GENERATED := apiserver/apiserver.gen.go db/generated
 
-COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-TIMESTAMP ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+# The time of the commit, not of the build: the same sources give the same binary.
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+TIMESTAMP ?= $(shell TZ=UTC git show -s --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || date -u +%Y-%m-%dT%H:%M:%SZ)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.gitCommit=$(COMMIT) -X main.buildTimestamp=$(TIMESTAMP)"
+
+# What a release is made for, and where it is put.
+PLATFORMS ?= linux/amd64 linux/arm64
+RELEASE ?= bin/release
 
 # Tests that compare with the published schemas of Exchange Web Services run
 # when a copy of them lies beside the repository.
@@ -52,7 +59,26 @@ acceptance: postgresql ## Run the acceptance suite and write docs/acceptance.md
 
 .PHONY: build
 build: ## Build the app as bin/ews
-	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.gitCommit=$(COMMIT) -X main.buildTimestamp=$(TIMESTAMP)" -o bin/ews .
+	$(BUILD) -o bin/ews .
+
+.PHONY: release
+release: ## Build what is released, into bin/release: archives, bills of materials, checksums
+	rm -rf "$(RELEASE)" && mkdir -p "$(RELEASE)"
+	@for platform in $(PLATFORMS); do \
+		name="ews_$(VERSION)_$${platform//\//_}"; \
+		folder="$(RELEASE)/$$name"; \
+		echo "building $$name"; \
+		mkdir "$$folder"; \
+		GOOS="$${platform%/*}" GOARCH="$${platform#*/}" $(BUILD) -o "$$folder/ews" .; \
+		go run ./deploy/bill -binary "$$folder/ews" -version "$(VERSION)" -timestamp "$(TIMESTAMP)" \
+			-sbom "$(RELEASE)/$$name.cdx.json" -licenses "$$folder/LICENSES-OF-MODULES.txt"; \
+		cp metadata.json icon openapi.yaml LICENSE CHANGELOG.md "$$folder/"; \
+		chmod 644 "$$folder"/* && chmod 755 "$$folder/ews"; \
+		tar --sort=name --format=ustar --mtime="$(TIMESTAMP)" --owner=0 --group=0 --numeric-owner \
+			-C "$(RELEASE)" -cf - "$$name" | gzip -9n > "$(RELEASE)/$$name.tar.gz"; \
+		rm -r "$$folder"; \
+	done
+	cd "$(RELEASE)" && sha256sum -- *.tar.gz *.cdx.json > SHA256SUMS
 
 .PHONY: demo
 demo: postgresql ## Play a demonstration with simulated servers (DEMO_EXIT=1: play it once and exit)
