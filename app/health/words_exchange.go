@@ -64,9 +64,9 @@ func accessWords() []Word {
 			Fix:   "Check ewsURL: it ends in /EWS/Exchange.asmx. Let proxies and firewalls in between pass the requests unchanged.",
 		},
 		{
-			Codes: []string{"HTTP407"},
-			Text:  "A proxy between the app and Exchange asks for credentials.",
-			Fix:   "Exempt the app from the proxy.",
+			Codes: []string{"ClientProxyRefused", "HTTP407"},
+			Text:  "The proxy between the app and Exchange, or Microsoft Entra, opens no connection: it does not allow the address, asks for credentials, or cannot reach it.",
+			Fix:   "Allow the hosts of ewsURL and authorityURL in the proxy, give its credentials in HTTPS_PROXY, or exempt the hosts with NO_PROXY.",
 		},
 	}
 }

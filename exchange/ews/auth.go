@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"sync/atomic"
 	"time"
 )
@@ -75,7 +77,13 @@ func (r *outgoing) refused() { r.delivered.Store(false) }
 // directly, without http.Client, so redirects are never followed.
 func newTransport(o Options) *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy: http.ProxyFromEnvironment,
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+			return &proxyError{status: answer.StatusCode}
+		},
 		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   15 * time.Second,
 		MaxIdleConnsPerHost:   o.MaxConcurrent,
@@ -84,6 +92,16 @@ func newTransport(o Options) *http.Transport {
 		ForceAttemptHTTP2:     true,
 	}
 }
+
+// proxyError is a proxy that opens no connection to the server.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy opens no connection (HTTP %d)", e.status)
+}
+
+// proxyRefusal finds a proxyError that was passed on as text only.
+var proxyRefusal = regexp.MustCompile(`the proxy opens no connection \(HTTP (\d+)\)`)
 
 // maxRefusal bounds how much of a refusal's body is read to keep its
 // connection.

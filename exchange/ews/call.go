@@ -277,12 +277,19 @@ func (c *Client) transportError(inv *invocation, err error) *Error {
 	v, code := verdict{class: ClassTransient, mayRun: true}, CodeNoAnswer
 	var token *tokenError
 	var logon *logonError
+	var proxy *proxyError
 	switch {
 	case errors.As(err, &token):
 		v, code = verdict{class: token.class}, CodeCredentials
 	case errors.As(err, &logon):
 		inv.status = logon.status
 		v, code = verdict{class: logon.class, backOff: logon.hold}, CodeCredentials
+	case errors.As(err, &proxy):
+		// One that cannot reach the server either may reach it later.
+		if v = (verdict{class: ClassConfig}); proxy.status >= 500 {
+			v.class = ClassTransient
+		}
+		code = CodeProxyRefused
 	case isUntrusted(err):
 		v, code = verdict{class: ClassConfig}, CodeUntrustedServer
 	}

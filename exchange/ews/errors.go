@@ -89,6 +89,7 @@ const (
 	CodeInvalidRequest   = "ClientInvalidRequest"   // refused before sending
 	CodeBackOff          = "ClientBackOff"          // not sent: the back-off outlasts the context
 	CodeCredentials      = "ClientCredentials"      //nolint:gosec // no secret but a code: no token, or logon refused
+	CodeProxyRefused     = "ClientProxyRefused"     // a proxy opens no connection to the server
 	CodeUntrustedServer  = "ClientUntrustedServer"  // TLS certificate not accepted
 	CodeRepeatedAnswer   = "ClientRepeatedAnswer"   // paging does not advance
 	CodeIncompleteAnswer = "ClientIncompleteAnswer" // fewer response messages than requested ids

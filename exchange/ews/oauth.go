@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -165,6 +166,11 @@ func newTokenError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &tokenError{class: ClassTransient, cause: context.Cause(ctx)}
 	}
+	// azidentity does not always wrap the cause.
+	if match := proxyRefusal.FindStringSubmatch(err.Error()); match != nil {
+		status, _ := strconv.Atoi(match[1])
+		return &proxyError{status: status}
+	}
 	t := &tokenError{class: ClassAuth, code: aadCode.FindString(err.Error())}
 	var failed *azidentity.AuthenticationFailedError
 	if errors.As(err, &failed) && failed.RawResponse != nil {
@@ -175,7 +181,6 @@ func newTokenError(ctx context.Context, err error) error {
 		t.class = ClassTransient
 	case t.code != "":
 	case t.status == 0 && (isUntrusted(err) || strings.Contains(err.Error(), "x509: ")):
-		// azidentity does not always wrap the cause.
 		t.class, t.cause = ClassConfig, errors.New("the certificate of the token service is not trusted")
 	case t.status == 0:
 		t.class, t.cause = ClassTransient, errors.New("the token service cannot be reached")
