@@ -1,10 +1,12 @@
 package stage
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -62,6 +64,16 @@ func (a *App) Await(ctx context.Context) error {
 		}
 		return a.Call(ctx, http.MethodGet, "/version", nil, nil) == nil, nil
 	})
+}
+
+// Healthy runs the binary as the health check of an image does.
+func (a *App) Healthy(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, a.stage.appBinary, "-health")
+	cmd.Env = append(os.Environ(), "API_SERVER_PORT="+strconv.Itoa(a.port))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("checking the app's health: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // Kill ends the process without giving it a chance to notice.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"ews/db/postgres"
@@ -26,6 +27,7 @@ type Options struct {
 	Dir       string   // for binaries and logs; empty makes a temporary one
 	Fixed     bool     // well-known ports, for people; otherwise free ones
 	Simulator []string // further flags of the simulators
+	Hostname  string   // of Exchange and Entra, in place of the loopback address; only a proxy knows it
 	Env       []string // further environment of the app, NAME=value
 	Binary    string   // of the app; empty builds it
 	Verbose   bool     // the app logs at debug level
@@ -105,13 +107,21 @@ func (s *Stage) startSimulator(ctx context.Context, binary string) error {
 			args = append(args, flag, "127.0.0.1:0")
 		}
 	}
+	if s.options.Hostname != "" {
+		args = append(args, "-hostname", s.options.Hostname)
+	}
 	var err error
 	s.simulator, err = startProcess(binary, args, nil, filepath.Join(s.Dir, "simulator.log"))
 	if err != nil {
 		return err
 	}
-	s.Addresses, err = s.simulator.addresses(ctx)
-	return err
+	if s.Addresses, err = s.simulator.addresses(ctx); err != nil || s.options.Hostname == "" {
+		return err
+	}
+	for _, name := range []string{"ELIONA", "BOOKING", "CONTROL"} {
+		s.Addresses[name] = strings.Replace(s.Addresses[name], s.options.Hostname, "127.0.0.1", 1)
+	}
+	return nil
 }
 
 // fixedPort is where people look for the app's API.
@@ -147,6 +157,9 @@ func (s *Stage) AppLog() string { return s.first.Log }
 
 // KillApp ends the app without giving it a chance to notice.
 func (s *Stage) KillApp() error { return s.first.Kill() }
+
+// Healthy runs the app's binary as the health check of an image does.
+func (s *Stage) Healthy(ctx context.Context) error { return s.first.Healthy(ctx) }
 
 // StopApp asks the app to end and reports how long it took.
 func (s *Stage) StopApp() (time.Duration, error) { return s.first.Stop() }
