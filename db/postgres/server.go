@@ -119,21 +119,6 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-func (s *Server) create(ctx context.Context) error {
-	if s.owner != nil {
-		if err := os.Chown(s.dir, s.owner.uid, s.owner.gid); err != nil {
-			return fmt.Errorf("giving the data directory to the user %s: %w", s.owner.name, err)
-		}
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"),
-		"-D", s.data(), "-U", superuser, "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
-	s.prepare(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("creating a PostgreSQL cluster: %w: %s", err, out)
-	}
-	return nil
-}
-
 // startAnywhere tries further ports when somebody else was faster to take the
 // free one.
 func (s *Server) startAnywhere(ctx context.Context) error {
