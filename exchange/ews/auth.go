@@ -86,7 +86,7 @@ func newTransport(o Options) *http.Transport {
 		},
 		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   15 * time.Second,
-		MaxIdleConnsPerHost:   o.MaxConcurrent,
+		MaxIdleConnsPerHost:   o.Budget.InFlight(),
 		IdleConnTimeout:       60 * time.Second, // below the 120 s of IIS
 		ExpectContinueTimeout: time.Second,
 		ForceAttemptHTTP2:     true,

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"ews/exchange/budget"
 	"ews/exchange/ews/wire"
 )
 
@@ -47,28 +48,19 @@ func (c *Client) do(ctx context.Context, inv *invocation) (*wire.Body, error) {
 	if err := validMailbox(inv.mailbox); err != nil {
 		return nil, &Error{Operation: inv.operation, Code: CodeInvalidRequest, Class: ClassBug, Err: err}
 	}
-	if wait := c.throttle.check(ctx); wait > 0 {
-		return nil, backOffError(inv, wait)
-	}
-	release, err := c.limiter.acquire(ctx, Mailbox(strings.ToLower(string(inv.mailbox))))
-	if err != nil {
-		return nil, c.transportError(inv, err)
-	}
-	defer release()
 	for attempt := 1; ; attempt++ {
-		wait, err := c.throttle.wait(ctx)
-		if wait > 0 {
-			return nil, backOffError(inv, wait)
-		}
-		if err != nil {
-			return nil, c.transportError(inv, err)
+		leave, failure := c.enter(ctx, inv, strings.ToLower(string(inv.mailbox)))
+		if failure != nil {
+			return nil, failure
 		}
 		if held := c.breaker.permit(inv.operation); held != nil {
+			leave()
 			return nil, held
 		}
 		version := c.version.Load()
 		body, failure := c.attempt(ctx, inv, schemaVersions[version])
 		c.breaker.settle(failure)
+		leave()
 		c.observe(inv, attempt, failure)
 		if failure == nil {
 			return body, nil
@@ -81,11 +73,20 @@ func (c *Client) do(ctx context.Context, inv *invocation) (*wire.Body, error) {
 	}
 }
 
-func backOffError(inv *invocation, wait time.Duration) *Error {
-	return &Error{
-		Operation: inv.operation, Code: CodeBackOff, Class: ClassThrottled, BackOff: wait,
-		Message: "the server asked for a pause that outlasts this call",
+// enter waits until the request may be sent. Requests of the same key are sent
+// one after the other.
+func (c *Client) enter(ctx context.Context, inv *invocation, key string) (leave func(), _ *Error) {
+	leave, err := c.options.Budget.Enter(ctx, c.options.Urgency(ctx), key)
+	var pause *budget.PauseError
+	switch {
+	case err == nil:
+		return leave, nil
+	case errors.As(err, &pause):
+		return nil, &Error{
+			Operation: inv.operation, Code: CodeBackOff, Class: ClassThrottled, BackOff: pause.Left, Err: err,
+		}
 	}
+	return nil, c.transportError(inv, err)
 }
 
 // validMailbox keeps addresses out that could not be one or that would not
@@ -331,8 +332,9 @@ func (c *Client) newError(inv *invocation, code string, v verdict, message strin
 	if e.Class == ClassThrottled {
 		wait, fresh := c.throttle.signal(inv.sentAt, e.BackOff)
 		e.BackOff = wait
+		c.options.Budget.Pause(c.options.Now().Add(wait))
 		if fresh {
-			c.limiter.halve()
+			c.options.Budget.Halve()
 		}
 	}
 	return e

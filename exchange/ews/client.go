@@ -1,6 +1,7 @@
 package ews
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"ews/exchange/budget"
 )
 
 // Mailbox is the SMTP address of the mailbox a call impersonates. The empty
@@ -19,7 +22,6 @@ type Mailbox string
 // Defaults of Options.
 const (
 	DefaultRequestTimeout   = 60 * time.Second
-	DefaultMaxConcurrent    = 10
 	DefaultMaxResponseBytes = 64 << 20
 	DefaultBackOffBase      = 5 * time.Second
 	DefaultBackOffMax       = 5 * time.Minute
@@ -38,12 +40,17 @@ type Options struct {
 	// Auth is OAuth, NTLM or Basic.
 	Auth Auth
 	// RequestTimeout bounds one request including logon and reading the answer;
-	// waiting for a free slot or for a back-off is bounded by the context only.
+	// waiting for the budget is bounded by the context only.
 	RequestTimeout time.Duration
-	// MaxConcurrent caps the requests in flight. Per mailbox it is always one.
-	MaxConcurrent int
-	// MaxStreams caps the streaming connections; they do not count against
-	// MaxConcurrent.
+	// Budget decides when requests are sent; those to one mailbox are sent one
+	// after the other. It learns when the server asks for a pause. Clients may
+	// share one. Nil means one of its own with the defaults.
+	Budget *budget.Budget
+	// Urgency tells how urgent the calls made with a context are; nil means that
+	// a person waits for all of them.
+	Urgency func(context.Context) budget.Class
+	// MaxStreams caps the streaming connections; they are not in flight in the
+	// terms of Budget once they are open.
 	MaxStreams int
 	// StreamSilence is how long a streaming connection may be silent before it
 	// is given up. Servers show every 45 seconds that they are there.
@@ -91,7 +98,6 @@ type Client struct {
 	options  Options
 	endpoint *url.URL
 	scheme   scheme
-	limiter  *limiter
 	throttle *throttle
 	breaker  *breaker
 	streams  chan struct{} // holds one value per streaming connection
@@ -114,7 +120,6 @@ func New(o Options) (*Client, error) {
 	}
 	o = o.withDefaults()
 	c := &Client{options: o, endpoint: u, log: o.Logger}
-	c.limiter = newLimiter(o.MaxConcurrent, o.Now)
 	c.streams = make(chan struct{}, o.MaxStreams)
 	c.throttle = &throttle{base: o.BackOffBase, max: o.BackOffMax, now: o.Now}
 	c.breaker = &breaker{base: o.RefusalHold, max: o.BackOffMax, now: o.Now}
@@ -145,7 +150,6 @@ func endpointURL(raw string, allowPlain bool) (*url.URL, error) {
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.RequestTimeout, DefaultRequestTimeout)
-	setDefault(&o.MaxConcurrent, DefaultMaxConcurrent)
 	setDefault(&o.MaxStreams, DefaultMaxStreams)
 	setDefault(&o.StreamSilence, DefaultStreamSilence)
 	setDefault(&o.MaxResponseBytes, DefaultMaxResponseBytes)
@@ -153,6 +157,12 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.BackOffMax, DefaultBackOffMax)
 	setDefault(&o.LogonHold, DefaultLogonHold)
 	setDefault(&o.RefusalHold, DefaultRefusalHold)
+	if o.Budget == nil {
+		o.Budget = budget.New(budget.Options{})
+	}
+	if o.Urgency == nil {
+		o.Urgency = func(context.Context) budget.Class { return budget.Human }
+	}
 	if o.UserAgent == "" {
 		o.UserAgent = DefaultUserAgent
 	}
@@ -175,8 +185,6 @@ func setDefault[T int | int64 | time.Duration](v *T, def T) {
 // connections.
 func (c *Client) Close() { c.scheme.close() }
 
-// NotBefore returns the end of the current back-off, or the zero time.
-func (c *Client) NotBefore() time.Time {
-	_, until := c.throttle.remaining()
-	return until
-}
+// NotBefore returns until when the server wants no requests; the zero time if
+// it takes them.
+func (c *Client) NotBefore() time.Time { return c.options.Budget.Paused() }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ews/exchange/budget"
 )
 
 func md5Of(s string) []byte { sum := md5.Sum([]byte(s)); return sum[:] }
@@ -124,7 +126,7 @@ func TestNTLMLogonPerRequest(t *testing.T) {
 
 func TestNTLMParallelCalls(t *testing.T) {
 	s := newNTLMServer(t, true, func(s *ntlmServer) { s.required = true })
-	c := s.client(t, `CONTOSO\jane`, s.password, func(o *Options) { o.MaxConcurrent = 4 })
+	c := s.client(t, `CONTOSO\jane`, s.password, func(o *Options) { o.Budget = budget.New(budget.Options{InFlight: 4}) })
 	var wg sync.WaitGroup
 	for i := range 40 {
 		wg.Go(func() {

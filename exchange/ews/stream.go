@@ -99,13 +99,6 @@ func (c *Client) GetStreamingEvents(ctx context.Context, mailbox Mailbox, r Stre
 		return StreamEnd{}, c.transportError(inv, ctx.Err())
 	}
 	for attempt := 1; ; attempt++ {
-		wait, err := c.throttle.wait(ctx)
-		if wait > 0 {
-			return StreamEnd{}, backOffError(inv, wait)
-		}
-		if err != nil {
-			return StreamEnd{}, c.transportError(inv, err)
-		}
 		version := c.version.Load()
 		s := &stream{Client: c, inv: inv, asked: r.Subscriptions, attempt: attempt, visit: visit}
 		failure := s.run(ctx, schemaVersions[version])
@@ -156,6 +149,11 @@ type stream struct {
 }
 
 func (s *stream) run(ctx context.Context, version string) *Error {
+	leave, failure := s.enter(ctx, s.inv, "")
+	if failure != nil {
+		return failure
+	}
+	leave() // it is sent, and then it is in nobody's way
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(s.options.StreamSilence, func() { cancel(errSilence) })

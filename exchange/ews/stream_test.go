@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"ews/exchange/budget"
 	"ews/exchange/ews/wire"
 )
 
@@ -313,7 +314,7 @@ func TestStreamsLeaveRoomForCalls(t *testing.T) {
 		send(streamed(connection("OK")))
 		<-ended
 	})
-	c := f.newClient(t, func(o *Options) { o.MaxConcurrent, o.MaxStreams = 1, 2 })
+	c := f.newClient(t, func(o *Options) { o.Budget, o.MaxStreams = budget.New(budget.Options{InFlight: 1}), 2 })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	heard := newEar()

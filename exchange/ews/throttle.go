@@ -1,14 +1,13 @@
 package ews
 
 import (
-	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
 )
 
-// throttle is the back-off all calls of a Client share, after "EWS throttling
-// in Exchange": requests during a back-off prolong it.
+// throttle computes the back-off that all calls of a Client share, after "EWS
+// throttling in Exchange": requests during a back-off prolong it.
 type throttle struct {
 	base, max time.Duration
 	now       func() time.Time
@@ -51,45 +50,5 @@ func (t *throttle) success(sentAt time.Time) {
 	defer t.mu.Unlock()
 	if sentAt.After(t.signalled) {
 		t.repeats = 0
-	}
-}
-
-// remaining returns how long calls have to wait now, and until when.
-func (t *throttle) remaining() (time.Duration, time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if d := t.notBefore.Sub(t.now()); d > 0 {
-		return d, t.notBefore
-	}
-	return 0, time.Time{}
-}
-
-// check returns the remaining wait when ctx ends before it, else 0.
-func (t *throttle) check(ctx context.Context) time.Duration {
-	wait, until := t.remaining()
-	if deadline, ok := ctx.Deadline(); ok && wait > 0 && deadline.Before(until) {
-		return wait
-	}
-	return 0
-}
-
-// wait blocks until the back-off is over. A positive result means that ctx ends
-// earlier and nothing was waited for.
-func (t *throttle) wait(ctx context.Context) (time.Duration, error) {
-	for {
-		if too := t.check(ctx); too > 0 {
-			return too, nil
-		}
-		d, _ := t.remaining()
-		if d == 0 {
-			return 0, ctx.Err()
-		}
-		timer := time.NewTimer(d)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return 0, ctx.Err()
-		case <-timer.C:
-		}
 	}
 }
