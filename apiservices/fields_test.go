@@ -47,6 +47,7 @@ func allSettings() map[string]any {
 		"caCertificates": certificate, "allowPlainHTTP": true,
 		"horizonDays": 730.0, "answerTimeout": 3600.0, "bookingSubject": "Sitzung", "notifyUsers": false, "streaming": false, "timeZone": "Europe/Zurich",
 		"allowedOrganizerDomains": []any{"example.com", "example.org"},
+		"maxConcurrentRequests":   100.0, "maxRequestsPerMinute": 60000.0,
 	}
 }
 
@@ -112,7 +113,7 @@ func TestP72TheDescribedLimitsAreTheRealOnes(t *testing.T) {
 			require.Equal(t, []string{name}, refused.faulty(t))
 		}
 	}
-	require.Equal(t, 4, limited)
+	require.Equal(t, 6, limited)
 	require.InDelta(t, conf.MaxSubjectLength, described(t)["bookingSubject"]["maxLength"], 0)
 }
 

@@ -33,9 +33,9 @@ func accept(sent apiserver.Configuration, current conf.Configuration) (conf.Conf
 	setSeconds(&c.RefreshInterval, sent.RefreshInterval)
 	setSeconds(&c.RequestTimeout, sent.RequestTimeout)
 	setSeconds(&c.AnswerTimeout, sent.AnswerTimeout)
-	if sent.HorizonDays != nil {
-		c.HorizonDays = int(*sent.HorizonDays)
-	}
+	setNumber(&c.HorizonDays, sent.HorizonDays)
+	setNumber(&c.MaxConcurrentRequests, sent.MaxConcurrentRequests)
+	setNumber(&c.MaxRequestsPerMinute, sent.MaxRequestsPerMinute)
 	if sent.AssetFilter != nil {
 		c.AssetFilter = filterRules(*sent.AssetFilter)
 	}
@@ -49,6 +49,12 @@ func accept(sent apiserver.Configuration, current conf.Configuration) (conf.Conf
 func set[T any](to *T, from *T) {
 	if from != nil {
 		*to = *from
+	}
+}
+
+func setNumber(to *int, from *int32) {
+	if from != nil {
+		*to = int(*from)
 	}
 }
 
@@ -112,7 +118,7 @@ func present(c conf.Configuration) apiserver.Configuration {
 		OauthScope:      &c.OAuthScope,
 		CaCertificates:  &c.CACertificates,
 		AllowPlainHTTP:  &c.AllowPlainHTTP,
-		HorizonDays:     new(int32(c.HorizonDays)), // an integer column
+		HorizonDays:     number(c.HorizonDays),
 		AnswerTimeout:   seconds(c.AnswerTimeout),
 		BookingSubject:  &c.BookingSubject,
 		NotifyUsers:     &c.NotifyUsers,
@@ -122,6 +128,8 @@ func present(c conf.Configuration) apiserver.Configuration {
 		StatusText:      &c.Status.Text,
 
 		AllowedOrganizerDomains: &c.OrganizerDomains,
+		MaxConcurrentRequests:   number(c.MaxConcurrentRequests),
+		MaxRequestsPerMinute:    number(c.MaxRequestsPerMinute),
 	}
 	if !c.Status.Since.IsZero() {
 		answer.StatusSince = new(c.Status.Since.UTC())
@@ -140,5 +148,7 @@ func presentFilter(groups [][]conf.FilterRule) *apiserver.AssetFilter {
 	}
 	return &shown
 }
+
+func number(n int) *int32 { return new(int32(n)) } // an integer column
 
 func seconds(d time.Duration) *int32 { return new(int32(d / time.Second)) } // an integer column

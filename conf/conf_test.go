@@ -42,6 +42,7 @@ func different() conf.Configuration {
 		CACertificates: certificate, AllowPlainHTTP: true,
 		HorizonDays: 30, AnswerTimeout: 9 * time.Second, BookingSubject: "Besprechung für Ötzi", NotifyUsers: false, Streaming: false,
 		TimeZone: "America/New_York", OrganizerDomains: []string{"example.com", "sub.example.com"},
+		MaxConcurrentRequests: 4, MaxRequestsPerMinute: 600,
 	}
 }
 

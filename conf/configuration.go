@@ -56,6 +56,10 @@ type Configuration struct {
 	// empty = all.
 	OrganizerDomains []string
 
+	// What Exchange is asked at most: calls at a time, and calls per minute.
+	MaxConcurrentRequests int
+	MaxRequestsPerMinute  int
+
 	Status Status
 
 	// SecretError holds a *SecretError for each stored secret that cannot be
@@ -99,6 +103,9 @@ func Default() Configuration {
 		BookingSubject:   "Eliona booking",
 		NotifyUsers:      true,
 		Streaming:        true,
+
+		MaxConcurrentRequests: 10,
+		MaxRequestsPerMinute:  6000,
 	}
 }
 
@@ -227,6 +234,8 @@ func (c Configuration) settings() []setting {
 		{"bookingSubject", c.BookingSubject},
 		{"notifyUsers", c.NotifyUsers},
 		{"streaming", c.Streaming},
+		{"maxConcurrentRequests", c.MaxConcurrentRequests},
+		{"maxRequestsPerMinute", c.MaxRequestsPerMinute},
 		{"timeZone", c.TimeZone},
 		{"allowedOrganizerDomains", c.OrganizerDomains},
 	}

@@ -27,7 +27,8 @@ func settingColumns() boil.Columns {
 		c.ClientID, c.ClientSecret, c.TenantID, c.EwsURL, c.Username, c.Password, c.ServiceUserUpn, c.RoomListUpn,
 		c.BookingAppURL, c.RefreshInterval, c.RequestTimeout, c.AssetFilter, c.Enable, c.ProjectIds, c.UserID,
 		c.AuthorityURL, c.OauthScope, c.CaCertificates, c.AllowPlainHTTP, c.HorizonDays, c.AnswerTimeout,
-		c.BookingSubject, c.NotifyUsers, c.Streaming, c.TimeZone, c.OrganizerDomains, c.Version, c.UpdatedAt,
+		c.BookingSubject, c.NotifyUsers, c.Streaming, c.TimeZone, c.OrganizerDomains,
+		c.MaxConcurrentRequests, c.MaxRequestsPerMinute, c.Version, c.UpdatedAt,
 	)
 }
 
@@ -66,6 +67,9 @@ func toRow(c Configuration) (*generated.Configuration, error) {
 		Version:         c.Version,
 
 		OrganizerDomains: append([]string{}, c.OrganizerDomains...),
+
+		MaxConcurrentRequests: c.MaxConcurrentRequests,
+		MaxRequestsPerMinute:  c.MaxRequestsPerMinute,
 	}, nil
 }
 
@@ -115,6 +119,9 @@ func (r *Repository) fromRow(row *generated.Configuration) Configuration {
 		SecretError:     errors.Join(clientErr, passwordErr),
 
 		OrganizerDomains: row.OrganizerDomains,
+
+		MaxConcurrentRequests: row.MaxConcurrentRequests,
+		MaxRequestsPerMinute:  row.MaxRequestsPerMinute,
 	}.Normalized()
 }
 

@@ -27,6 +27,11 @@ const (
 	MinAnswerTimeout   = 5 * time.Second
 	MaxAnswerTimeout   = time.Hour
 	MaxSubjectLength   = 200
+
+	MinConcurrentRequests = 1
+	MaxConcurrentRequests = 100
+	MinRequestsPerMinute  = 60
+	MaxRequestsPerMinute  = 60000
 )
 
 // FieldError tells what is wrong with a field, in words for an administrator.
@@ -52,9 +57,9 @@ func (c Configuration) Validate() []FieldError {
 	v.seconds("refreshInterval", c.RefreshInterval, MinRefreshInterval, MaxRefreshInterval)
 	v.seconds("requestTimeout", c.RequestTimeout, MinRequestTimeout, MaxRequestTimeout)
 	v.seconds("answerTimeout", c.AnswerTimeout, MinAnswerTimeout, MaxAnswerTimeout)
-	if c.HorizonDays < MinHorizonDays || c.HorizonDays > MaxHorizonDays {
-		v.report("horizonDays", "must be between %d and %d", MinHorizonDays, MaxHorizonDays)
-	}
+	v.number("horizonDays", c.HorizonDays, MinHorizonDays, MaxHorizonDays)
+	v.number("maxConcurrentRequests", c.MaxConcurrentRequests, MinConcurrentRequests, MaxConcurrentRequests)
+	v.number("maxRequestsPerMinute", c.MaxRequestsPerMinute, MinRequestsPerMinute, MaxRequestsPerMinute)
 	v.zone(c.TimeZone)
 	v.filter(c.AssetFilter)
 	v.projects(c.ProjectIDs)
@@ -221,6 +226,12 @@ func (v *validation) certificates(text string) {
 	}
 	if count == 0 || strings.TrimSpace(string(rest)) != "" {
 		v.report(field, "must be certificates in PEM form, each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----")
+	}
+}
+
+func (v *validation) number(field string, value, least, most int) {
+	if value < least || value > most {
+		v.report(field, "must be between %d and %d", least, most)
 	}
 }
 

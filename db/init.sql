@@ -52,6 +52,8 @@ create table if not exists ews.configuration (
 );
 
 alter table ews.configuration add column if not exists streaming boolean not null default true;
+alter table ews.configuration add column if not exists max_concurrent_requests integer not null default 10;
+alter table ews.configuration add column if not exists max_requests_per_minute integer not null default 6000;
 alter table ews.configuration add column if not exists time_zone text not null default '';
 alter table ews.configuration add column if not exists organizer_domains text[] not null default '{}';
 

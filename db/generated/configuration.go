@@ -25,192 +25,202 @@ import (
 
 // Configuration is an object representing the database table.
 type Configuration struct {
-	ID               int64             `boil:"id" json:"id" toml:"id" yaml:"id"`
-	ClientID         string            `boil:"client_id" json:"client_id" toml:"client_id" yaml:"client_id"`
-	ClientSecret     string            `boil:"client_secret" json:"client_secret" toml:"client_secret" yaml:"client_secret"`
-	TenantID         string            `boil:"tenant_id" json:"tenant_id" toml:"tenant_id" yaml:"tenant_id"`
-	EwsURL           string            `boil:"ews_url" json:"ews_url" toml:"ews_url" yaml:"ews_url"`
-	Username         string            `boil:"username" json:"username" toml:"username" yaml:"username"`
-	Password         string            `boil:"password" json:"password" toml:"password" yaml:"password"`
-	ServiceUserUpn   string            `boil:"service_user_upn" json:"service_user_upn" toml:"service_user_upn" yaml:"service_user_upn"`
-	RoomListUpn      string            `boil:"room_list_upn" json:"room_list_upn" toml:"room_list_upn" yaml:"room_list_upn"`
-	BookingAppURL    string            `boil:"booking_app_url" json:"booking_app_url" toml:"booking_app_url" yaml:"booking_app_url"`
-	RefreshInterval  int               `boil:"refresh_interval" json:"refresh_interval" toml:"refresh_interval" yaml:"refresh_interval"`
-	RequestTimeout   int               `boil:"request_timeout" json:"request_timeout" toml:"request_timeout" yaml:"request_timeout"`
-	AssetFilter      null.JSON         `boil:"asset_filter" json:"asset_filter,omitempty" toml:"asset_filter" yaml:"asset_filter,omitempty"`
-	Active           null.Bool         `boil:"active" json:"active,omitempty" toml:"active" yaml:"active,omitempty"`
-	Enable           null.Bool         `boil:"enable" json:"enable,omitempty" toml:"enable" yaml:"enable,omitempty"`
-	ProjectIds       types.StringArray `boil:"project_ids" json:"project_ids,omitempty" toml:"project_ids" yaml:"project_ids,omitempty"`
-	UserID           null.String       `boil:"user_id" json:"user_id,omitempty" toml:"user_id" yaml:"user_id,omitempty"`
-	AuthorityURL     string            `boil:"authority_url" json:"authority_url" toml:"authority_url" yaml:"authority_url"`
-	OauthScope       string            `boil:"oauth_scope" json:"oauth_scope" toml:"oauth_scope" yaml:"oauth_scope"`
-	CaCertificates   string            `boil:"ca_certificates" json:"ca_certificates" toml:"ca_certificates" yaml:"ca_certificates"`
-	AllowPlainHTTP   bool              `boil:"allow_plain_http" json:"allow_plain_http" toml:"allow_plain_http" yaml:"allow_plain_http"`
-	HorizonDays      int               `boil:"horizon_days" json:"horizon_days" toml:"horizon_days" yaml:"horizon_days"`
-	AnswerTimeout    int               `boil:"answer_timeout" json:"answer_timeout" toml:"answer_timeout" yaml:"answer_timeout"`
-	BookingSubject   string            `boil:"booking_subject" json:"booking_subject" toml:"booking_subject" yaml:"booking_subject"`
-	NotifyUsers      bool              `boil:"notify_users" json:"notify_users" toml:"notify_users" yaml:"notify_users"`
-	Version          int64             `boil:"version" json:"version" toml:"version" yaml:"version"`
-	OwnerEpoch       int64             `boil:"owner_epoch" json:"owner_epoch" toml:"owner_epoch" yaml:"owner_epoch"`
-	Status           string            `boil:"status" json:"status" toml:"status" yaml:"status"`
-	StatusCode       string            `boil:"status_code" json:"status_code" toml:"status_code" yaml:"status_code"`
-	StatusSince      null.Time         `boil:"status_since" json:"status_since,omitempty" toml:"status_since" yaml:"status_since,omitempty"`
-	CreatedAt        time.Time         `boil:"created_at" json:"created_at" toml:"created_at" yaml:"created_at"`
-	UpdatedAt        time.Time         `boil:"updated_at" json:"updated_at" toml:"updated_at" yaml:"updated_at"`
-	Streaming        bool              `boil:"streaming" json:"streaming" toml:"streaming" yaml:"streaming"`
-	TimeZone         string            `boil:"time_zone" json:"time_zone" toml:"time_zone" yaml:"time_zone"`
-	OrganizerDomains types.StringArray `boil:"organizer_domains" json:"organizer_domains" toml:"organizer_domains" yaml:"organizer_domains"`
+	ID                    int64             `boil:"id" json:"id" toml:"id" yaml:"id"`
+	ClientID              string            `boil:"client_id" json:"client_id" toml:"client_id" yaml:"client_id"`
+	ClientSecret          string            `boil:"client_secret" json:"client_secret" toml:"client_secret" yaml:"client_secret"`
+	TenantID              string            `boil:"tenant_id" json:"tenant_id" toml:"tenant_id" yaml:"tenant_id"`
+	EwsURL                string            `boil:"ews_url" json:"ews_url" toml:"ews_url" yaml:"ews_url"`
+	Username              string            `boil:"username" json:"username" toml:"username" yaml:"username"`
+	Password              string            `boil:"password" json:"password" toml:"password" yaml:"password"`
+	ServiceUserUpn        string            `boil:"service_user_upn" json:"service_user_upn" toml:"service_user_upn" yaml:"service_user_upn"`
+	RoomListUpn           string            `boil:"room_list_upn" json:"room_list_upn" toml:"room_list_upn" yaml:"room_list_upn"`
+	BookingAppURL         string            `boil:"booking_app_url" json:"booking_app_url" toml:"booking_app_url" yaml:"booking_app_url"`
+	RefreshInterval       int               `boil:"refresh_interval" json:"refresh_interval" toml:"refresh_interval" yaml:"refresh_interval"`
+	RequestTimeout        int               `boil:"request_timeout" json:"request_timeout" toml:"request_timeout" yaml:"request_timeout"`
+	AssetFilter           null.JSON         `boil:"asset_filter" json:"asset_filter,omitempty" toml:"asset_filter" yaml:"asset_filter,omitempty"`
+	Active                null.Bool         `boil:"active" json:"active,omitempty" toml:"active" yaml:"active,omitempty"`
+	Enable                null.Bool         `boil:"enable" json:"enable,omitempty" toml:"enable" yaml:"enable,omitempty"`
+	ProjectIds            types.StringArray `boil:"project_ids" json:"project_ids,omitempty" toml:"project_ids" yaml:"project_ids,omitempty"`
+	UserID                null.String       `boil:"user_id" json:"user_id,omitempty" toml:"user_id" yaml:"user_id,omitempty"`
+	AuthorityURL          string            `boil:"authority_url" json:"authority_url" toml:"authority_url" yaml:"authority_url"`
+	OauthScope            string            `boil:"oauth_scope" json:"oauth_scope" toml:"oauth_scope" yaml:"oauth_scope"`
+	CaCertificates        string            `boil:"ca_certificates" json:"ca_certificates" toml:"ca_certificates" yaml:"ca_certificates"`
+	AllowPlainHTTP        bool              `boil:"allow_plain_http" json:"allow_plain_http" toml:"allow_plain_http" yaml:"allow_plain_http"`
+	HorizonDays           int               `boil:"horizon_days" json:"horizon_days" toml:"horizon_days" yaml:"horizon_days"`
+	AnswerTimeout         int               `boil:"answer_timeout" json:"answer_timeout" toml:"answer_timeout" yaml:"answer_timeout"`
+	BookingSubject        string            `boil:"booking_subject" json:"booking_subject" toml:"booking_subject" yaml:"booking_subject"`
+	NotifyUsers           bool              `boil:"notify_users" json:"notify_users" toml:"notify_users" yaml:"notify_users"`
+	Version               int64             `boil:"version" json:"version" toml:"version" yaml:"version"`
+	OwnerEpoch            int64             `boil:"owner_epoch" json:"owner_epoch" toml:"owner_epoch" yaml:"owner_epoch"`
+	Status                string            `boil:"status" json:"status" toml:"status" yaml:"status"`
+	StatusCode            string            `boil:"status_code" json:"status_code" toml:"status_code" yaml:"status_code"`
+	StatusSince           null.Time         `boil:"status_since" json:"status_since,omitempty" toml:"status_since" yaml:"status_since,omitempty"`
+	CreatedAt             time.Time         `boil:"created_at" json:"created_at" toml:"created_at" yaml:"created_at"`
+	UpdatedAt             time.Time         `boil:"updated_at" json:"updated_at" toml:"updated_at" yaml:"updated_at"`
+	Streaming             bool              `boil:"streaming" json:"streaming" toml:"streaming" yaml:"streaming"`
+	MaxConcurrentRequests int               `boil:"max_concurrent_requests" json:"max_concurrent_requests" toml:"max_concurrent_requests" yaml:"max_concurrent_requests"`
+	MaxRequestsPerMinute  int               `boil:"max_requests_per_minute" json:"max_requests_per_minute" toml:"max_requests_per_minute" yaml:"max_requests_per_minute"`
+	TimeZone              string            `boil:"time_zone" json:"time_zone" toml:"time_zone" yaml:"time_zone"`
+	OrganizerDomains      types.StringArray `boil:"organizer_domains" json:"organizer_domains" toml:"organizer_domains" yaml:"organizer_domains"`
 
 	R *configurationR `boil:"-" json:"-" toml:"-" yaml:"-"`
 	L configurationL  `boil:"-" json:"-" toml:"-" yaml:"-"`
 }
 
 var ConfigurationColumns = struct {
-	ID               string
-	ClientID         string
-	ClientSecret     string
-	TenantID         string
-	EwsURL           string
-	Username         string
-	Password         string
-	ServiceUserUpn   string
-	RoomListUpn      string
-	BookingAppURL    string
-	RefreshInterval  string
-	RequestTimeout   string
-	AssetFilter      string
-	Active           string
-	Enable           string
-	ProjectIds       string
-	UserID           string
-	AuthorityURL     string
-	OauthScope       string
-	CaCertificates   string
-	AllowPlainHTTP   string
-	HorizonDays      string
-	AnswerTimeout    string
-	BookingSubject   string
-	NotifyUsers      string
-	Version          string
-	OwnerEpoch       string
-	Status           string
-	StatusCode       string
-	StatusSince      string
-	CreatedAt        string
-	UpdatedAt        string
-	Streaming        string
-	TimeZone         string
-	OrganizerDomains string
+	ID                    string
+	ClientID              string
+	ClientSecret          string
+	TenantID              string
+	EwsURL                string
+	Username              string
+	Password              string
+	ServiceUserUpn        string
+	RoomListUpn           string
+	BookingAppURL         string
+	RefreshInterval       string
+	RequestTimeout        string
+	AssetFilter           string
+	Active                string
+	Enable                string
+	ProjectIds            string
+	UserID                string
+	AuthorityURL          string
+	OauthScope            string
+	CaCertificates        string
+	AllowPlainHTTP        string
+	HorizonDays           string
+	AnswerTimeout         string
+	BookingSubject        string
+	NotifyUsers           string
+	Version               string
+	OwnerEpoch            string
+	Status                string
+	StatusCode            string
+	StatusSince           string
+	CreatedAt             string
+	UpdatedAt             string
+	Streaming             string
+	MaxConcurrentRequests string
+	MaxRequestsPerMinute  string
+	TimeZone              string
+	OrganizerDomains      string
 }{
-	ID:               "id",
-	ClientID:         "client_id",
-	ClientSecret:     "client_secret",
-	TenantID:         "tenant_id",
-	EwsURL:           "ews_url",
-	Username:         "username",
-	Password:         "password",
-	ServiceUserUpn:   "service_user_upn",
-	RoomListUpn:      "room_list_upn",
-	BookingAppURL:    "booking_app_url",
-	RefreshInterval:  "refresh_interval",
-	RequestTimeout:   "request_timeout",
-	AssetFilter:      "asset_filter",
-	Active:           "active",
-	Enable:           "enable",
-	ProjectIds:       "project_ids",
-	UserID:           "user_id",
-	AuthorityURL:     "authority_url",
-	OauthScope:       "oauth_scope",
-	CaCertificates:   "ca_certificates",
-	AllowPlainHTTP:   "allow_plain_http",
-	HorizonDays:      "horizon_days",
-	AnswerTimeout:    "answer_timeout",
-	BookingSubject:   "booking_subject",
-	NotifyUsers:      "notify_users",
-	Version:          "version",
-	OwnerEpoch:       "owner_epoch",
-	Status:           "status",
-	StatusCode:       "status_code",
-	StatusSince:      "status_since",
-	CreatedAt:        "created_at",
-	UpdatedAt:        "updated_at",
-	Streaming:        "streaming",
-	TimeZone:         "time_zone",
-	OrganizerDomains: "organizer_domains",
+	ID:                    "id",
+	ClientID:              "client_id",
+	ClientSecret:          "client_secret",
+	TenantID:              "tenant_id",
+	EwsURL:                "ews_url",
+	Username:              "username",
+	Password:              "password",
+	ServiceUserUpn:        "service_user_upn",
+	RoomListUpn:           "room_list_upn",
+	BookingAppURL:         "booking_app_url",
+	RefreshInterval:       "refresh_interval",
+	RequestTimeout:        "request_timeout",
+	AssetFilter:           "asset_filter",
+	Active:                "active",
+	Enable:                "enable",
+	ProjectIds:            "project_ids",
+	UserID:                "user_id",
+	AuthorityURL:          "authority_url",
+	OauthScope:            "oauth_scope",
+	CaCertificates:        "ca_certificates",
+	AllowPlainHTTP:        "allow_plain_http",
+	HorizonDays:           "horizon_days",
+	AnswerTimeout:         "answer_timeout",
+	BookingSubject:        "booking_subject",
+	NotifyUsers:           "notify_users",
+	Version:               "version",
+	OwnerEpoch:            "owner_epoch",
+	Status:                "status",
+	StatusCode:            "status_code",
+	StatusSince:           "status_since",
+	CreatedAt:             "created_at",
+	UpdatedAt:             "updated_at",
+	Streaming:             "streaming",
+	MaxConcurrentRequests: "max_concurrent_requests",
+	MaxRequestsPerMinute:  "max_requests_per_minute",
+	TimeZone:              "time_zone",
+	OrganizerDomains:      "organizer_domains",
 }
 
 var ConfigurationTableColumns = struct {
-	ID               string
-	ClientID         string
-	ClientSecret     string
-	TenantID         string
-	EwsURL           string
-	Username         string
-	Password         string
-	ServiceUserUpn   string
-	RoomListUpn      string
-	BookingAppURL    string
-	RefreshInterval  string
-	RequestTimeout   string
-	AssetFilter      string
-	Active           string
-	Enable           string
-	ProjectIds       string
-	UserID           string
-	AuthorityURL     string
-	OauthScope       string
-	CaCertificates   string
-	AllowPlainHTTP   string
-	HorizonDays      string
-	AnswerTimeout    string
-	BookingSubject   string
-	NotifyUsers      string
-	Version          string
-	OwnerEpoch       string
-	Status           string
-	StatusCode       string
-	StatusSince      string
-	CreatedAt        string
-	UpdatedAt        string
-	Streaming        string
-	TimeZone         string
-	OrganizerDomains string
+	ID                    string
+	ClientID              string
+	ClientSecret          string
+	TenantID              string
+	EwsURL                string
+	Username              string
+	Password              string
+	ServiceUserUpn        string
+	RoomListUpn           string
+	BookingAppURL         string
+	RefreshInterval       string
+	RequestTimeout        string
+	AssetFilter           string
+	Active                string
+	Enable                string
+	ProjectIds            string
+	UserID                string
+	AuthorityURL          string
+	OauthScope            string
+	CaCertificates        string
+	AllowPlainHTTP        string
+	HorizonDays           string
+	AnswerTimeout         string
+	BookingSubject        string
+	NotifyUsers           string
+	Version               string
+	OwnerEpoch            string
+	Status                string
+	StatusCode            string
+	StatusSince           string
+	CreatedAt             string
+	UpdatedAt             string
+	Streaming             string
+	MaxConcurrentRequests string
+	MaxRequestsPerMinute  string
+	TimeZone              string
+	OrganizerDomains      string
 }{
-	ID:               "configuration.id",
-	ClientID:         "configuration.client_id",
-	ClientSecret:     "configuration.client_secret",
-	TenantID:         "configuration.tenant_id",
-	EwsURL:           "configuration.ews_url",
-	Username:         "configuration.username",
-	Password:         "configuration.password",
-	ServiceUserUpn:   "configuration.service_user_upn",
-	RoomListUpn:      "configuration.room_list_upn",
-	BookingAppURL:    "configuration.booking_app_url",
-	RefreshInterval:  "configuration.refresh_interval",
-	RequestTimeout:   "configuration.request_timeout",
-	AssetFilter:      "configuration.asset_filter",
-	Active:           "configuration.active",
-	Enable:           "configuration.enable",
-	ProjectIds:       "configuration.project_ids",
-	UserID:           "configuration.user_id",
-	AuthorityURL:     "configuration.authority_url",
-	OauthScope:       "configuration.oauth_scope",
-	CaCertificates:   "configuration.ca_certificates",
-	AllowPlainHTTP:   "configuration.allow_plain_http",
-	HorizonDays:      "configuration.horizon_days",
-	AnswerTimeout:    "configuration.answer_timeout",
-	BookingSubject:   "configuration.booking_subject",
-	NotifyUsers:      "configuration.notify_users",
-	Version:          "configuration.version",
-	OwnerEpoch:       "configuration.owner_epoch",
-	Status:           "configuration.status",
-	StatusCode:       "configuration.status_code",
-	StatusSince:      "configuration.status_since",
-	CreatedAt:        "configuration.created_at",
-	UpdatedAt:        "configuration.updated_at",
-	Streaming:        "configuration.streaming",
-	TimeZone:         "configuration.time_zone",
-	OrganizerDomains: "configuration.organizer_domains",
+	ID:                    "configuration.id",
+	ClientID:              "configuration.client_id",
+	ClientSecret:          "configuration.client_secret",
+	TenantID:              "configuration.tenant_id",
+	EwsURL:                "configuration.ews_url",
+	Username:              "configuration.username",
+	Password:              "configuration.password",
+	ServiceUserUpn:        "configuration.service_user_upn",
+	RoomListUpn:           "configuration.room_list_upn",
+	BookingAppURL:         "configuration.booking_app_url",
+	RefreshInterval:       "configuration.refresh_interval",
+	RequestTimeout:        "configuration.request_timeout",
+	AssetFilter:           "configuration.asset_filter",
+	Active:                "configuration.active",
+	Enable:                "configuration.enable",
+	ProjectIds:            "configuration.project_ids",
+	UserID:                "configuration.user_id",
+	AuthorityURL:          "configuration.authority_url",
+	OauthScope:            "configuration.oauth_scope",
+	CaCertificates:        "configuration.ca_certificates",
+	AllowPlainHTTP:        "configuration.allow_plain_http",
+	HorizonDays:           "configuration.horizon_days",
+	AnswerTimeout:         "configuration.answer_timeout",
+	BookingSubject:        "configuration.booking_subject",
+	NotifyUsers:           "configuration.notify_users",
+	Version:               "configuration.version",
+	OwnerEpoch:            "configuration.owner_epoch",
+	Status:                "configuration.status",
+	StatusCode:            "configuration.status_code",
+	StatusSince:           "configuration.status_since",
+	CreatedAt:             "configuration.created_at",
+	UpdatedAt:             "configuration.updated_at",
+	Streaming:             "configuration.streaming",
+	MaxConcurrentRequests: "configuration.max_concurrent_requests",
+	MaxRequestsPerMinute:  "configuration.max_requests_per_minute",
+	TimeZone:              "configuration.time_zone",
+	OrganizerDomains:      "configuration.organizer_domains",
 }
 
 // Generated where
@@ -381,77 +391,81 @@ func (w whereHelpernull_Time) IsNull() qm.QueryMod    { return qmhelper.WhereIsN
 func (w whereHelpernull_Time) IsNotNull() qm.QueryMod { return qmhelper.WhereIsNotNull(w.field) }
 
 var ConfigurationWhere = struct {
-	ID               whereHelperint64
-	ClientID         whereHelperstring
-	ClientSecret     whereHelperstring
-	TenantID         whereHelperstring
-	EwsURL           whereHelperstring
-	Username         whereHelperstring
-	Password         whereHelperstring
-	ServiceUserUpn   whereHelperstring
-	RoomListUpn      whereHelperstring
-	BookingAppURL    whereHelperstring
-	RefreshInterval  whereHelperint
-	RequestTimeout   whereHelperint
-	AssetFilter      whereHelpernull_JSON
-	Active           whereHelpernull_Bool
-	Enable           whereHelpernull_Bool
-	ProjectIds       whereHelpertypes_StringArray
-	UserID           whereHelpernull_String
-	AuthorityURL     whereHelperstring
-	OauthScope       whereHelperstring
-	CaCertificates   whereHelperstring
-	AllowPlainHTTP   whereHelperbool
-	HorizonDays      whereHelperint
-	AnswerTimeout    whereHelperint
-	BookingSubject   whereHelperstring
-	NotifyUsers      whereHelperbool
-	Version          whereHelperint64
-	OwnerEpoch       whereHelperint64
-	Status           whereHelperstring
-	StatusCode       whereHelperstring
-	StatusSince      whereHelpernull_Time
-	CreatedAt        whereHelpertime_Time
-	UpdatedAt        whereHelpertime_Time
-	Streaming        whereHelperbool
-	TimeZone         whereHelperstring
-	OrganizerDomains whereHelpertypes_StringArray
+	ID                    whereHelperint64
+	ClientID              whereHelperstring
+	ClientSecret          whereHelperstring
+	TenantID              whereHelperstring
+	EwsURL                whereHelperstring
+	Username              whereHelperstring
+	Password              whereHelperstring
+	ServiceUserUpn        whereHelperstring
+	RoomListUpn           whereHelperstring
+	BookingAppURL         whereHelperstring
+	RefreshInterval       whereHelperint
+	RequestTimeout        whereHelperint
+	AssetFilter           whereHelpernull_JSON
+	Active                whereHelpernull_Bool
+	Enable                whereHelpernull_Bool
+	ProjectIds            whereHelpertypes_StringArray
+	UserID                whereHelpernull_String
+	AuthorityURL          whereHelperstring
+	OauthScope            whereHelperstring
+	CaCertificates        whereHelperstring
+	AllowPlainHTTP        whereHelperbool
+	HorizonDays           whereHelperint
+	AnswerTimeout         whereHelperint
+	BookingSubject        whereHelperstring
+	NotifyUsers           whereHelperbool
+	Version               whereHelperint64
+	OwnerEpoch            whereHelperint64
+	Status                whereHelperstring
+	StatusCode            whereHelperstring
+	StatusSince           whereHelpernull_Time
+	CreatedAt             whereHelpertime_Time
+	UpdatedAt             whereHelpertime_Time
+	Streaming             whereHelperbool
+	MaxConcurrentRequests whereHelperint
+	MaxRequestsPerMinute  whereHelperint
+	TimeZone              whereHelperstring
+	OrganizerDomains      whereHelpertypes_StringArray
 }{
-	ID:               whereHelperint64{field: "\"ews\".\"configuration\".\"id\""},
-	ClientID:         whereHelperstring{field: "\"ews\".\"configuration\".\"client_id\""},
-	ClientSecret:     whereHelperstring{field: "\"ews\".\"configuration\".\"client_secret\""},
-	TenantID:         whereHelperstring{field: "\"ews\".\"configuration\".\"tenant_id\""},
-	EwsURL:           whereHelperstring{field: "\"ews\".\"configuration\".\"ews_url\""},
-	Username:         whereHelperstring{field: "\"ews\".\"configuration\".\"username\""},
-	Password:         whereHelperstring{field: "\"ews\".\"configuration\".\"password\""},
-	ServiceUserUpn:   whereHelperstring{field: "\"ews\".\"configuration\".\"service_user_upn\""},
-	RoomListUpn:      whereHelperstring{field: "\"ews\".\"configuration\".\"room_list_upn\""},
-	BookingAppURL:    whereHelperstring{field: "\"ews\".\"configuration\".\"booking_app_url\""},
-	RefreshInterval:  whereHelperint{field: "\"ews\".\"configuration\".\"refresh_interval\""},
-	RequestTimeout:   whereHelperint{field: "\"ews\".\"configuration\".\"request_timeout\""},
-	AssetFilter:      whereHelpernull_JSON{field: "\"ews\".\"configuration\".\"asset_filter\""},
-	Active:           whereHelpernull_Bool{field: "\"ews\".\"configuration\".\"active\""},
-	Enable:           whereHelpernull_Bool{field: "\"ews\".\"configuration\".\"enable\""},
-	ProjectIds:       whereHelpertypes_StringArray{field: "\"ews\".\"configuration\".\"project_ids\""},
-	UserID:           whereHelpernull_String{field: "\"ews\".\"configuration\".\"user_id\""},
-	AuthorityURL:     whereHelperstring{field: "\"ews\".\"configuration\".\"authority_url\""},
-	OauthScope:       whereHelperstring{field: "\"ews\".\"configuration\".\"oauth_scope\""},
-	CaCertificates:   whereHelperstring{field: "\"ews\".\"configuration\".\"ca_certificates\""},
-	AllowPlainHTTP:   whereHelperbool{field: "\"ews\".\"configuration\".\"allow_plain_http\""},
-	HorizonDays:      whereHelperint{field: "\"ews\".\"configuration\".\"horizon_days\""},
-	AnswerTimeout:    whereHelperint{field: "\"ews\".\"configuration\".\"answer_timeout\""},
-	BookingSubject:   whereHelperstring{field: "\"ews\".\"configuration\".\"booking_subject\""},
-	NotifyUsers:      whereHelperbool{field: "\"ews\".\"configuration\".\"notify_users\""},
-	Version:          whereHelperint64{field: "\"ews\".\"configuration\".\"version\""},
-	OwnerEpoch:       whereHelperint64{field: "\"ews\".\"configuration\".\"owner_epoch\""},
-	Status:           whereHelperstring{field: "\"ews\".\"configuration\".\"status\""},
-	StatusCode:       whereHelperstring{field: "\"ews\".\"configuration\".\"status_code\""},
-	StatusSince:      whereHelpernull_Time{field: "\"ews\".\"configuration\".\"status_since\""},
-	CreatedAt:        whereHelpertime_Time{field: "\"ews\".\"configuration\".\"created_at\""},
-	UpdatedAt:        whereHelpertime_Time{field: "\"ews\".\"configuration\".\"updated_at\""},
-	Streaming:        whereHelperbool{field: "\"ews\".\"configuration\".\"streaming\""},
-	TimeZone:         whereHelperstring{field: "\"ews\".\"configuration\".\"time_zone\""},
-	OrganizerDomains: whereHelpertypes_StringArray{field: "\"ews\".\"configuration\".\"organizer_domains\""},
+	ID:                    whereHelperint64{field: "\"ews\".\"configuration\".\"id\""},
+	ClientID:              whereHelperstring{field: "\"ews\".\"configuration\".\"client_id\""},
+	ClientSecret:          whereHelperstring{field: "\"ews\".\"configuration\".\"client_secret\""},
+	TenantID:              whereHelperstring{field: "\"ews\".\"configuration\".\"tenant_id\""},
+	EwsURL:                whereHelperstring{field: "\"ews\".\"configuration\".\"ews_url\""},
+	Username:              whereHelperstring{field: "\"ews\".\"configuration\".\"username\""},
+	Password:              whereHelperstring{field: "\"ews\".\"configuration\".\"password\""},
+	ServiceUserUpn:        whereHelperstring{field: "\"ews\".\"configuration\".\"service_user_upn\""},
+	RoomListUpn:           whereHelperstring{field: "\"ews\".\"configuration\".\"room_list_upn\""},
+	BookingAppURL:         whereHelperstring{field: "\"ews\".\"configuration\".\"booking_app_url\""},
+	RefreshInterval:       whereHelperint{field: "\"ews\".\"configuration\".\"refresh_interval\""},
+	RequestTimeout:        whereHelperint{field: "\"ews\".\"configuration\".\"request_timeout\""},
+	AssetFilter:           whereHelpernull_JSON{field: "\"ews\".\"configuration\".\"asset_filter\""},
+	Active:                whereHelpernull_Bool{field: "\"ews\".\"configuration\".\"active\""},
+	Enable:                whereHelpernull_Bool{field: "\"ews\".\"configuration\".\"enable\""},
+	ProjectIds:            whereHelpertypes_StringArray{field: "\"ews\".\"configuration\".\"project_ids\""},
+	UserID:                whereHelpernull_String{field: "\"ews\".\"configuration\".\"user_id\""},
+	AuthorityURL:          whereHelperstring{field: "\"ews\".\"configuration\".\"authority_url\""},
+	OauthScope:            whereHelperstring{field: "\"ews\".\"configuration\".\"oauth_scope\""},
+	CaCertificates:        whereHelperstring{field: "\"ews\".\"configuration\".\"ca_certificates\""},
+	AllowPlainHTTP:        whereHelperbool{field: "\"ews\".\"configuration\".\"allow_plain_http\""},
+	HorizonDays:           whereHelperint{field: "\"ews\".\"configuration\".\"horizon_days\""},
+	AnswerTimeout:         whereHelperint{field: "\"ews\".\"configuration\".\"answer_timeout\""},
+	BookingSubject:        whereHelperstring{field: "\"ews\".\"configuration\".\"booking_subject\""},
+	NotifyUsers:           whereHelperbool{field: "\"ews\".\"configuration\".\"notify_users\""},
+	Version:               whereHelperint64{field: "\"ews\".\"configuration\".\"version\""},
+	OwnerEpoch:            whereHelperint64{field: "\"ews\".\"configuration\".\"owner_epoch\""},
+	Status:                whereHelperstring{field: "\"ews\".\"configuration\".\"status\""},
+	StatusCode:            whereHelperstring{field: "\"ews\".\"configuration\".\"status_code\""},
+	StatusSince:           whereHelpernull_Time{field: "\"ews\".\"configuration\".\"status_since\""},
+	CreatedAt:             whereHelpertime_Time{field: "\"ews\".\"configuration\".\"created_at\""},
+	UpdatedAt:             whereHelpertime_Time{field: "\"ews\".\"configuration\".\"updated_at\""},
+	Streaming:             whereHelperbool{field: "\"ews\".\"configuration\".\"streaming\""},
+	MaxConcurrentRequests: whereHelperint{field: "\"ews\".\"configuration\".\"max_concurrent_requests\""},
+	MaxRequestsPerMinute:  whereHelperint{field: "\"ews\".\"configuration\".\"max_requests_per_minute\""},
+	TimeZone:              whereHelperstring{field: "\"ews\".\"configuration\".\"time_zone\""},
+	OrganizerDomains:      whereHelpertypes_StringArray{field: "\"ews\".\"configuration\".\"organizer_domains\""},
 }
 
 // ConfigurationRels is where relationship names are stored.
@@ -471,9 +485,9 @@ func (*configurationR) NewStruct() *configurationR {
 type configurationL struct{}
 
 var (
-	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "time_zone", "organizer_domains"}
+	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "max_concurrent_requests", "max_requests_per_minute", "time_zone", "organizer_domains"}
 	configurationColumnsWithoutDefault = []string{}
-	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "time_zone", "organizer_domains"}
+	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "max_concurrent_requests", "max_requests_per_minute", "time_zone", "organizer_domains"}
 	configurationPrimaryKeyColumns     = []string{"id"}
 	configurationGeneratedColumns      = []string{}
 )
