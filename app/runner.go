@@ -139,6 +139,7 @@ func engineSettings(c conf.Configuration) (engine.Settings, error) {
 	return engine.Settings{
 		Config: meeting.ConfigID(c.ID), RefreshInterval: c.RefreshInterval, Horizon: c.Horizon(), Policy: policy,
 		Projects: c.ProjectIDs, Discover: c.Discovers(), NotifyUsers: c.NotifyUsers, Stream: c.Streaming,
+		Requests: c.MaxRequestsPerMinute,
 		Wanted: func(r engine.RoomInfo) bool {
 			return filter.Match(map[string]string{conf.FilterEmail: string(r.Address), conf.FilterName: r.Name})
 		},
@@ -152,6 +153,7 @@ func calendarSettings(c conf.Configuration, log *slog.Logger) exchange.Settings 
 		ServiceUser: meeting.AddressOf(c.ServiceUserUPN), RoomList: meeting.AddressOf(c.RoomListUPN),
 		OrganizerDomains: c.OrganizerDomains,
 		Subject:          c.BookingSubject, Log: log.With("component", "exchange"),
+		InFlight: c.MaxConcurrentRequests, PerMinute: c.MaxRequestsPerMinute,
 	}
 	if c.Method() == conf.MethodOAuth {
 		s.ClientID, s.ClientSecret, s.TenantID = c.ClientID, c.ClientSecret.Reveal(), c.TenantID

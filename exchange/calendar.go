@@ -20,6 +20,7 @@ import (
 
 	"ews/app/engine"
 	"ews/app/meeting"
+	"ews/exchange/budget"
 	"ews/exchange/ews"
 )
 
@@ -52,6 +53,10 @@ type Settings struct {
 	OrganizerDomains []string
 	Subject          string // of meetings made for bookings
 
+	// What the server is asked at most, 0 means the default of package budget.
+	InFlight  int // calls at a time
+	PerMinute int // calls that begin within a minute
+
 	Watching Watching // how Watch works
 
 	Log     *slog.Logger
@@ -78,6 +83,8 @@ func New(s Settings) (*Calendar, error) {
 	options := ews.Options{
 		URL: s.URL, RequestTimeout: s.Timeout, AllowPlainHTTP: s.AllowPlainHTTP,
 		UserAgent: "eliona-exchange-app", Logger: s.Log, Observe: s.Observe,
+		Budget:  budget.New(budget.Options{InFlight: s.InFlight, PerMinute: s.PerMinute, Patience: maxPause}),
+		Urgency: urgency,
 	}
 	if options.URL == "" {
 		options.URL = DefaultURL
@@ -109,6 +116,22 @@ func New(s Settings) (*Calendar, error) {
 		domains: slices.Clone(s.OrganizerDomains),
 		names:   newDirectory(client, s.ServiceUser, s.Log), watching: s.Watching,
 	}, nil
+}
+
+// maxPause is the longest pause of the server that a call waits for. If it is
+// longer, whoever called has something better to do.
+const maxPause = 2 * time.Second
+
+// urgency is the class of a call in the budget.
+func urgency(ctx context.Context) budget.Class {
+	switch engine.UrgencyOf(ctx) {
+	case engine.ForChange:
+		return budget.Change
+	case engine.ForRecords:
+		return budget.Background
+	default:
+		return budget.Human
+	}
 }
 
 // Close closes idle connections.

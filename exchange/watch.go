@@ -62,7 +62,7 @@ var _ engine.Watcher = (*Calendar)(nil)
 // Watch implements engine.Watcher by streaming notifications. Rooms of which
 // the server does not notify, for whatever reason, are left out and tried again
 // after a while; that is no error. It returns when ctx ends.
-func (c *Calendar) Watch(ctx context.Context, rooms []meeting.Address, changed func(room meeting.Address)) error {
+func (c *Calendar) Watch(ctx context.Context, rooms []meeting.Address, l engine.Lookout) error {
 	rooms = slices.Clone(rooms)
 	slices.Sort(rooms)
 	rooms = slices.Compact(rooms)
@@ -73,7 +73,7 @@ func (c *Calendar) Watch(ctx context.Context, rooms []meeting.Address, changed f
 	}
 	var groups sync.WaitGroup
 	for group := range slices.Chunk(rooms, settings.Rooms) {
-		groups.Go(func() { c.newWatch(settings, group, changed).run(ctx) })
+		groups.Go(func() { c.newWatch(settings, group, l).run(ctx) })
 	}
 	groups.Wait()
 	<-ctx.Done()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,8 +31,9 @@ type lookout struct {
 	line *line
 	stop func()
 
-	mu    sync.Mutex
-	hints map[meeting.Address]int
+	mu      sync.Mutex
+	hints   map[meeting.Address]int
+	covered map[meeting.Address]bool
 }
 
 // watch watches the first n rooms of a simulated organization until the test
@@ -44,7 +46,7 @@ func watch(t *testing.T, n int, s simulation, how exchange.Watching, faults ...f
 	for _, rule := range faults {
 		sim.fault(t, rule)
 	}
-	l := &lookout{simulation: sim, line: newLine(t, sim.settings.URL), hints: map[meeting.Address]int{}}
+	l := &lookout{simulation: sim, line: newLine(t, sim.settings.URL), hints: map[meeting.Address]int{}, covered: map[meeting.Address]bool{}}
 	sim.settings.Watching = how
 	l.world = newWorld(t, sim.organization())
 	settings := l.Settings // with the count of calls; the simulator counts streams when they end
@@ -56,7 +58,7 @@ func watch(t *testing.T, n int, s simulation, how exchange.Watching, faults ...f
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- calendar.Watch(ctx, rooms, l.hear) }()
+	go func() { ended <- calendar.Watch(ctx, rooms, l) }()
 	l.stop = sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-ended)
@@ -65,10 +67,27 @@ func watch(t *testing.T, n int, s simulation, how exchange.Watching, faults ...f
 	return l
 }
 
-func (l *lookout) hear(room meeting.Address) {
+// Changed implements engine.Lookout.
+func (l *lookout) Changed(room meeting.Address) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.hints[room]++
+}
+
+// Watched implements engine.Lookout.
+func (l *lookout) Watched(rooms []meeting.Address, on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, room := range rooms {
+		l.covered[room] = on
+	}
+}
+
+// covers tells whether all of the rooms are watched, or none of them.
+func (l *lookout) covers(on bool, rooms ...meeting.Room) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.ContainsFunc(rooms, func(r meeting.Room) bool { return l.covered[r.Address] != on })
 }
 
 // heard returns how many of the rooms there were hints for, and forgets them.
@@ -176,7 +195,9 @@ func TestWatching(t *testing.T) {
 			l.withdraw(h, time.Time{})
 			l.watched(l.rooms[0])
 			require.Zero(t, l.heard(l.rooms[1]))
+			require.True(t, l.covers(true, l.rooms[:2]...))
 			l.stop()
+			require.True(t, l.covers(false, l.rooms...), "nobody is told any more")
 			require.Equal(t, []int{2, 1, 2}, []int{l.requests("Subscribe"), l.count("GetStreamingEvents"), l.requests("Unsubscribe")})
 		})
 	}
@@ -318,6 +339,6 @@ func TestWatchingNothing(t *testing.T) {
 	w := newWorld(t, sim.organization())
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	require.NoError(t, w.calendar.Watch(ctx, nil, nil))
+	require.NoError(t, w.calendar.Watch(ctx, nil, &lookout{}))
 	require.Zero(t, sim.requests("Subscribe"))
 }

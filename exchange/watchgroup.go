@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"ews/app/engine"
 	"ews/app/meeting"
 	"ews/exchange/ews"
 )
@@ -23,7 +24,7 @@ const (
 type watch struct {
 	*Calendar
 	Watching
-	changed  func(meeting.Address)
+	told     engine.Lookout
 	rooms    []*watchedRoom // the first one is the anchor
 	affinity *ews.Affinity
 	fails    int // connections in a row that came to nothing
@@ -39,8 +40,8 @@ type watchedRoom struct {
 	losses  int       // subscriptions in a row that were lost
 }
 
-func (c *Calendar) newWatch(settings Watching, rooms []meeting.Address, changed func(meeting.Address)) *watch {
-	w := &watch{Calendar: c, Watching: settings, changed: changed}
+func (c *Calendar) newWatch(settings Watching, rooms []meeting.Address, told engine.Lookout) *watch {
+	w := &watch{Calendar: c, Watching: settings, told: told}
 	for _, address := range rooms {
 		w.rooms = append(w.rooms, &watchedRoom{address: address})
 	}
@@ -163,22 +164,28 @@ func (w *watch) connect(ctx context.Context) time.Duration {
 			}
 		})
 	}
+	watched := make([]meeting.Address, 0, len(rooms))
+	for _, r := range rooms {
+		watched = append(watched, r.address)
+	}
 	began, opened := time.Now(), false
 	end, err := w.client.GetStreamingEvents(connected, w.anchor(), request, func(news []ews.Notification) {
 		if !opened {
 			// What happened before may never be told.
 			opened = true
 			w.log.DebugContext(ctx, "rooms are watched", "rooms", len(rooms))
-			for _, r := range rooms {
-				w.changed(r.address)
+			w.told.Watched(watched, true)
+			for _, address := range watched {
+				w.told.Changed(address)
 			}
 		}
 		for _, n := range news {
 			if r := rooms[n.Subscription]; r != nil {
-				w.changed(r.address)
+				w.told.Changed(r.address)
 			}
 		}
 	})
+	w.told.Watched(watched, false)
 	cancel()
 	joining.Wait()
 	if ctx.Err() != nil || joined && errors.Is(err, context.Canceled) {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"time"
 
 	"ews/app/meeting"
 )
@@ -72,7 +71,7 @@ func (e *Engine) retryStore(ctx context.Context, f func(context.Context) error) 
 
 func (e *Engine) discover(ctx context.Context) error {
 	if e.Discover {
-		found, err := e.calendar.Rooms(ctx)
+		found, err := e.calendar.Rooms(withUrgency(ctx, ForChange))
 		if err != nil {
 			e.report(ctx, "exchange", classOf(err))
 			return err
@@ -175,6 +174,3 @@ func (e *Engine) describe(ctx context.Context) error {
 	e.report(ctx, "eliona", nil)
 	return nil
 }
-
-// pollEvery is the time between two polls of a quiet room.
-func (e *Engine) pollEvery() time.Duration { return jitter(e.RefreshInterval) }

@@ -48,6 +48,7 @@ type Settings struct {
 	Wanted          func(RoomInfo) bool // asset filter; nil: all
 	NotifyUsers     bool
 	Stream          bool          // let the calendar tell of changes, if it can
+	Requests        int           // to the calendar per minute that are granted; 0: any number
 	GiveUpAfter     time.Duration // how long a booking may fail to reach Exchange; 0 means 10 minutes
 	Workers         int           // meetings worked on at once; 0 means 8
 	Readers         int           // rooms polled at once; 0 means 8
@@ -70,6 +71,7 @@ type Engine struct {
 	wakePoll  chan struct{}
 	wakeWatch chan struct{}
 	reading   *readers
+	tempo     *tempo
 	watched   chan []meeting.AssetID
 	inbox     *inbox
 
@@ -119,7 +121,7 @@ func New(s Settings, p Ports) *Engine {
 		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
 		watch: p.Observer, log: p.Log, now: p.Now,
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
-		wakeWatch: make(chan struct{}, 1), reading: newReaders(s.Readers),
+		wakeWatch: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s, p.Now),
 		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(),
 		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{},
 	}

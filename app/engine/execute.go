@@ -135,6 +135,7 @@ func (j *job) createIn(ctx context.Context, mailbox meeting.Address, op plan.Op)
 	if err != nil {
 		return j.end(ctx, sent, err)
 	}
+	j.tempo.stir(askedFor, op.Rooms...)
 	return j.created(ctx, sent, made, op.Rooms, began)
 }
 
@@ -182,6 +183,7 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 		return j.cannotChange(ctx, o, j.end(ctx, sent, err))
 	}
 	rooms := *j.rooms.Load()
+	j.tempo.stir(askedFor, roomsOf(o.Assets, rooms)...)
 	return j.apply(ctx, &sent, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		o.Looked(before, rooms, meeting.Moment{Now: began, Tick: at.Tick})
 		m.CopyMailbox = place.Mailbox

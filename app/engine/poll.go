@@ -19,6 +19,9 @@ func (e *Engine) polling(ctx context.Context) error {
 	readers := e.reading
 	group.Go(func() error {
 		for {
+			if wait := e.tempo.pausedFor(); wait > 0 && !pause(reading, wait) {
+				return nil
+			}
 			rooms, err := e.store.DueRooms(reading, 4*e.Readers+readers.count())
 			if err != nil && fatal(reading, err) {
 				return err
@@ -107,6 +110,9 @@ func (e *Engine) pollOrReport(ctx context.Context, room DueRoom) error {
 		return nil // somebody else moved the feed on
 	}
 	failure := classOf(err)
+	if failure.Class == Throttled {
+		return e.postpone(ctx, room, failure)
+	}
 	e.report(ctx, "exchange", failure)
 	e.log.WarnContext(ctx, "room not polled", "room", room.Address, "code", failure.Code, "error", err)
 	if err := e.store.RoomFailed(ctx, room.ID, failure.Code, e.retryAt(failure, room.Fails)); err != nil {
@@ -121,8 +127,29 @@ func (e *Engine) pollOrReport(ctx context.Context, room DueRoom) error {
 	return nil
 }
 
+// postpone lets polling rest as long as the calendar asks for. That is no failure
+// of the room, which stays due.
+func (e *Engine) postpone(ctx context.Context, room DueRoom, failure *Error) error {
+	wait := max(failure.Pause, time.Second)
+	if e.tempo.pause(wait) {
+		e.log.WarnContext(ctx, "Exchange asks for a pause, rooms are polled later", "code", failure.Code, "wait", wait)
+	}
+	err := e.store.PollRooms(ctx, []meeting.RoomID{room.ID})
+	if err != nil && fatal(ctx, err) {
+		return err
+	}
+	return nil
+}
+
 func (e *Engine) poll(ctx context.Context, room DueRoom) error {
-	baseline := room.Token == ""
+	baseline, changed := room.Token == "", false
+	if room.Near {
+		e.tempo.stir(e.RefreshInterval, room.ID)
+	}
+	ctx = withUrgency(ctx, ForChange)
+	if baseline {
+		ctx = withUrgency(ctx, ForRecords)
+	}
 	for {
 		delta, err := e.calendar.Changes(ctx, room.Address, room.Token)
 		if err != nil && classOf(err).Class == InvalidToken && !baseline {
@@ -135,7 +162,12 @@ func (e *Engine) poll(ctx context.Context, room DueRoom) error {
 		if err != nil {
 			return err
 		}
-		if room, err = e.store.SaveDelta(ctx, room, delta, baseline, e.now().Add(e.pollEvery())); err != nil {
+		if delta.Changed && !baseline {
+			changed = true
+			e.tempo.stir(changedFor, room.ID)
+		}
+		next := e.now().Add(e.tempo.next(room.ID, room.Address, len(*e.rooms.Load())))
+		if room, err = e.store.SaveDelta(ctx, room, delta, baseline, next); err != nil {
 			return err
 		}
 		baseline = false
@@ -145,6 +177,9 @@ func (e *Engine) poll(ctx context.Context, room DueRoom) error {
 	}
 	if !room.Read {
 		return nil
+	}
+	if !changed {
+		ctx = withUrgency(ctx, ForRecords)
 	}
 	return e.read(ctx, room)
 }

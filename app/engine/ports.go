@@ -10,7 +10,8 @@ import (
 )
 
 // Calendar is the side of Exchange, or of another calendar provider. All
-// methods honour the context's deadline and fail with an *Error.
+// methods honour the context's deadline and its Urgency, and fail with an
+// *Error.
 type Calendar interface {
 	// Rooms lists the rooms of the configured room list. An error is never an
 	// empty list.
@@ -61,12 +62,20 @@ type Calendar interface {
 // tells are hints: they make rooms be polled earlier, some may be missing and
 // some unfounded.
 type Watcher interface {
-	// Watch calls changed for rooms in whose calendars something may have
-	// changed, until ctx ends. It reconnects by itself, and calls changed for
-	// rooms that may have changed unnoticed meanwhile. changed is quick and may
-	// be called concurrently. When Watch returns, nothing of it runs any more;
-	// an error means that it could not go on.
-	Watch(ctx context.Context, rooms []meeting.Address, changed func(room meeting.Address)) error
+	// Watch tells l of rooms in whose calendars something may have changed,
+	// until ctx ends. It reconnects by itself, and tells of rooms that may have
+	// changed unnoticed meanwhile. When Watch returns, nothing of it runs any
+	// more; an error means that it could not go on.
+	Watch(ctx context.Context, rooms []meeting.Address, l Lookout) error
+}
+
+// Lookout hears what a Watcher tells. Its methods are quick and may be called
+// concurrently.
+type Lookout interface {
+	// Changed tells that something may have changed in the room's calendar.
+	Changed(room meeting.Address)
+	// Watched tells whether changes in these rooms are told from now on.
+	Watched(rooms []meeting.Address, on bool)
 }
 
 // RoomInfo is a room of the room list.
@@ -286,6 +295,7 @@ type DueRoom struct {
 	Read         bool  // its calendar has to be read even if the feed is quiet
 	DeltaGen     int64 // generation that a read starting now covers
 	Guarded      bool  // the last read was suspicious, see WindowResult
+	Near         bool  // it has a meeting now or soon
 }
 
 // WindowRead is a complete read of a room's calendar within a span.

@@ -22,10 +22,10 @@ func (e *Engine) watching(ctx context.Context) error {
 		return nil
 	}
 	group, running := errgroup.WithContext(ctx)
-	hints := &hints{due: map[meeting.Address]time.Time{}, ready: make(chan struct{}, 1), now: e.now}
+	hints := &hints{due: map[meeting.Address]time.Time{}, ready: make(chan struct{}, 1), now: e.now, tempo: e.tempo}
 	group.Go(func() error { return e.following(running, hints) })
 	group.Go(func() error {
-		e.watchAll(running, watcher, hints)
+		e.watchAll(withUrgency(running, ForRecords), watcher, hints)
 		return nil
 	})
 	return group.Wait()
@@ -44,7 +44,7 @@ func (e *Engine) watchAll(ctx context.Context, watcher Watcher, hints *hints) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			err = watcher.Watch(watched, rooms, hints.put)
+			err = watcher.Watch(watched, rooms, hints)
 		}()
 		again := e.awaitOtherRooms(ctx, rooms, ended)
 		cancel()
@@ -96,7 +96,7 @@ func (e *Engine) following(ctx context.Context, hints *hints) error {
 			switch {
 			case !hinted[room.Address] || room.Retired:
 			case e.reading.has(id):
-				hints.put(room.Address)
+				hints.Changed(room.Address)
 			default:
 				due = append(due, id)
 			}
@@ -108,7 +108,7 @@ func (e *Engine) following(ctx context.Context, hints *hints) error {
 				}
 				e.log.WarnContext(ctx, "hinted rooms not made due", "rooms", len(due), "error", err)
 				for _, id := range due {
-					hints.put(e.room(id).Address)
+					hints.Changed(e.room(id).Address)
 				}
 				pause(ctx, time.Second)
 			}
@@ -121,15 +121,21 @@ func (e *Engine) following(ctx context.Context, hints *hints) error {
 	}
 }
 
-// hints are rooms in whose calendars something may have changed, each once.
+// hints are rooms in whose calendars something may have changed, each once. They
+// are the engine's Lookout.
 type hints struct {
 	mu    sync.Mutex
 	due   map[meeting.Address]time.Time
 	ready chan struct{}
 	now   func() time.Time
+	tempo *tempo
 }
 
-func (h *hints) put(room meeting.Address) {
+// Watched implements Lookout.
+func (h *hints) Watched(rooms []meeting.Address, on bool) { h.tempo.watch(rooms, on) }
+
+// Changed implements Lookout.
+func (h *hints) Changed(room meeting.Address) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.due[room]; !ok {

@@ -20,13 +20,13 @@ type teller struct {
 	Calendar
 	mu      sync.Mutex
 	watches [][]meeting.Address // all there were
-	changed func(meeting.Address)
+	told    Lookout
 	fail    error // ends the next watch at once
 }
 
-func (c *teller) Watch(ctx context.Context, rooms []meeting.Address, changed func(meeting.Address)) error {
+func (c *teller) Watch(ctx context.Context, rooms []meeting.Address, told Lookout) error {
 	c.mu.Lock()
-	c.watches, c.changed = append(c.watches, rooms), changed
+	c.watches, c.told = append(c.watches, rooms), told
 	err := c.fail
 	c.fail = nil
 	c.mu.Unlock()
@@ -39,7 +39,7 @@ func (c *teller) Watch(ctx context.Context, rooms []meeting.Address, changed fun
 
 func (c *teller) tell(rooms ...meeting.Address) {
 	for _, room := range rooms {
-		c.changed(room)
+		c.told.Changed(room)
 	}
 }
 

@@ -123,6 +123,9 @@ type job struct {
 // work brings one meeting to rest, or as far as it gets.
 func (e *Engine) work(ctx context.Context, stop <-chan struct{}, c Claim) error {
 	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting), began: e.now()}
+	if c.Import {
+		ctx = withUrgency(ctx, ForRecords)
+	}
 	due, err := j.run(ctx)
 	release := Release{Due: due}
 	if err != nil {

@@ -101,7 +101,10 @@ func (t *Term) Rooms(ctx context.Context) (map[meeting.RoomID]meeting.Room, erro
 func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error) {
 	rows, err := t.db.pool.Query(ctx,
 		`select id, mailbox, sync_state, token_version, fail_count,
-		        delta_gen > read_gen or audit_at <= now(), delta_gen, guard_since is not null
+		        delta_gen > read_gen or audit_at <= now(), delta_gen, guard_since is not null,
+		        coalesce((select c.seen_start < now() + interval '15 minutes' from ews.cell c
+		                  where c.room_id = r.id and c.seen_end > now() and c.seen <> 'none'
+		                  order by c.seen_end limit 1), false)
 		 from ews.room r where configuration_id = $1 and retired_at is null and poll_at <= now()
 		   and exists (select from ews.active_room x where x.id = r.id)
 		 order by poll_at limit $2`, t.config, limit)
@@ -109,7 +112,7 @@ func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error
 		return nil, fmt.Errorf("reading due rooms: %w", err)
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r engine.DueRoom, err error) {
-		return r, row.Scan(&r.ID, &r.Address, &r.Token, &r.TokenVersion, &r.Fails, &r.Read, &r.DeltaGen, &r.Guarded)
+		return r, row.Scan(&r.ID, &r.Address, &r.Token, &r.TokenVersion, &r.Fails, &r.Read, &r.DeltaGen, &r.Guarded, &r.Near)
 	})
 }
 

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ews/app/meeting"
+)
+
+// feed is a calendar, and a store, of rooms that are polled and read.
+type feed struct {
+	mu     sync.Mutex
+	due    map[meeting.RoomID]time.Time
+	rooms  map[meeting.RoomID]DueRoom
+	calls  []string
+	answer func(room meeting.Address, token string) (Delta, error)
+}
+
+func (f *feed) said(what string, u Urgency) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, what+map[Urgency]string{ForPeople: " for people", ForChange: " for a change", ForRecords: " for the records"}[u])
+}
+
+func (f *feed) heard() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls := f.calls
+	f.calls = nil
+	return calls
+}
+
+func (f *feed) Changes(ctx context.Context, room meeting.Address, token string) (Delta, error) {
+	f.said("poll", UrgencyOf(ctx))
+	return f.answer(room, token)
+}
+
+func (f *feed) Window(ctx context.Context, _ meeting.Address, _ meeting.Span, _ map[meeting.ItemID]Known) ([]meeting.Sighting, error) {
+	f.said("read", UrgencyOf(ctx))
+	return nil, nil
+}
+
+func (f *feed) DueRooms(context.Context, int) ([]DueRoom, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var due []DueRoom
+	for id, at := range f.due {
+		if !at.After(time.Now()) {
+			due = append(due, f.rooms[id])
+		}
+	}
+	return due, nil
+}
+
+func (f *feed) PollRooms(_ context.Context, rooms []meeting.RoomID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range rooms {
+		f.due[id] = time.Now()
+	}
+	return nil
+}
+
+func (f *feed) SaveDelta(_ context.Context, room DueRoom, d Delta, baseline bool, next time.Time) (DueRoom, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	room.Token, room.Read = d.Token, room.Read || d.Changed || baseline
+	f.rooms[room.ID], f.due[room.ID] = DueRoom{ID: room.ID, Address: room.Address, Token: d.Token}, next
+	return room, nil
+}
+
+func (f *feed) Tick(context.Context) (meeting.Tick, error) { return 1, nil }
+func (f *feed) Known(context.Context, meeting.RoomID) (map[meeting.ItemID]Known, error) {
+	return nil, nil
+}
+func (f *feed) SaveWindow(context.Context, WindowRead) (WindowResult, error) {
+	return WindowResult{}, nil
+}
+func (f *feed) Resolve(context.Context, string, string) (bool, error) { return false, nil }
+func (f *feed) SetStatus(context.Context, string, string) error       { return nil }
+
+func (f *feed) RoomFailed(context.Context, meeting.RoomID, string, time.Time) error {
+	return errors.New("the room did not fail")
+}
+
+// What a feed does not do is never called.
+type (
+	noCalendar struct{ Calendar }
+	noStore    struct{ Store }
+)
+
+// polling runs an engine that does nothing but to poll one room.
+func polling(t *testing.T, room DueRoom, f *feed, play func(e *Engine)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f.rooms, f.due = map[meeting.RoomID]DueRoom{room.ID: room}, map[meeting.RoomID]time.Time{room.ID: time.Now()}
+		e := New(Settings{RefreshInterval: time.Minute}, Ports{
+			Calendar: struct {
+				*feed
+				noCalendar
+			}{feed: f},
+			Store: struct {
+				*feed
+				noStore
+			}{feed: f},
+			Log: slog.New(slog.DiscardHandler)})
+		e.rooms.Store(&map[meeting.RoomID]meeting.Room{room.ID: {ID: room.ID, Address: room.Address}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- e.polling(ctx) }()
+		synctest.Wait()
+		play(e)
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+func quiet(meeting.Address, string) (Delta, error) { return Delta{Token: "t"}, nil }
+
+func TestChangesAreReadBeforeImportsAndAudits(t *testing.T) {
+	changed := func(meeting.Address, string) (Delta, error) { return Delta{Token: "t", Changed: true}, nil }
+	for name, test := range map[string]struct {
+		room   DueRoom
+		answer func(meeting.Address, string) (Delta, error)
+		want   []string
+	}{
+		"first import":    {DueRoom{}, changed, []string{"poll for the records", "read for the records"}},
+		"nothing changed": {DueRoom{Token: "s"}, quiet, []string{"poll for a change"}},
+		"a change":        {DueRoom{Token: "s"}, changed, []string{"poll for a change", "read for a change"}},
+		"an audit":        {DueRoom{Token: "s", Read: true}, quiet, []string{"poll for a change", "read for the records"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.room.ID = 1
+			f := &feed{answer: test.answer}
+			polling(t, test.room, f, func(*Engine) {
+				require.Equal(t, test.want, f.heard())
+			})
+		})
+	}
+}
+
+func TestAPauseIsNotTheFailureOfARoom(t *testing.T) {
+	pause := &Error{Class: Throttled, Code: "ErrorServerBusy", Pause: 90 * time.Second}
+	f := &feed{answer: func(meeting.Address, string) (Delta, error) { return Delta{}, pause }}
+	polling(t, DueRoom{ID: 1, Token: "s"}, f, func(e *Engine) {
+		require.Len(t, f.heard(), 1)
+		f.mu.Lock()
+		f.answer = quiet
+		f.mu.Unlock()
+		elapse(89 * time.Second)
+		require.Empty(t, f.heard(), "nobody is asked during the pause")
+		elapse(2 * time.Second)
+		require.Len(t, f.heard(), 1, "the room is polled as soon as it is over")
+		about(t, time.Minute, time.Until(f.due[1])+time.Second)
+	})
+}
+
+func TestRoomsWithAMeetingSoonArePolledMoreOften(t *testing.T) {
+	f := &feed{answer: quiet}
+	polling(t, DueRoom{ID: 1, Token: "s", Near: true}, f, func(*Engine) {
+		require.Equal(t, []string{"poll for a change"}, f.heard())
+		elapse(11 * time.Second)
+		require.NotEmpty(t, f.heard())
+	})
+}

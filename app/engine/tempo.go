@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"sync"
+	"time"
+
+	"ews/app/meeting"
+)
+
+const (
+	// changedFor is how long a room counts as active after its calendar changed,
+	// askedFor after it was asked to hold a meeting.
+	changedFor = 10 * time.Minute
+	askedFor   = 2 * time.Minute
+	// calmAfter is how long no room is polled early after the calendar asked for
+	// a pause.
+	calmAfter = 5 * time.Minute
+	// quickest is the shortest time between two polls of an active room, unless
+	// all rooms are polled faster.
+	quickest = 5 * time.Second
+	// quicker is how much more often active rooms are polled, if that can be
+	// afforded.
+	quicker = 6
+)
+
+// tempo decides when rooms are polled next. No room waits longer than the
+// refresh interval. Active rooms are polled more often, as far as the requests
+// suffice: those whose calendar changed, that owe an answer, or that have a
+// meeting soon. Where the calendar itself tells of changes there is no need to.
+type tempo struct {
+	interval time.Duration
+	spare    float64 // polls per second; negative: no limit
+	now      func() time.Time
+
+	mu      sync.Mutex
+	active  map[meeting.RoomID]time.Time // until when
+	watched map[meeting.Address]bool
+	calm    time.Time // until then no room is polled early
+	paused  time.Time // until then none is polled at all
+}
+
+// pollShare is the part of all requests that polling may use.
+const pollShare = 0.35
+
+func newTempo(s Settings, now func() time.Time) *tempo {
+	t := &tempo{
+		interval: s.RefreshInterval, spare: -1, now: now,
+		active: map[meeting.RoomID]time.Time{}, watched: map[meeting.Address]bool{},
+	}
+	if s.Requests > 0 {
+		t.spare = pollShare * float64(s.Requests) / time.Minute.Seconds()
+	}
+	return t
+}
+
+// stir makes rooms count as active for a while.
+func (t *tempo) stir(d time.Duration, rooms ...meeting.RoomID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	until := t.now().Add(d)
+	for _, room := range rooms {
+		if until.After(t.active[room]) {
+			t.active[room] = until
+		}
+	}
+}
+
+// watch notes whether the calendar tells of changes in these rooms by itself.
+func (t *tempo) watch(rooms []meeting.Address, on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, room := range rooms {
+		if on {
+			t.watched[room] = true
+		} else {
+			delete(t.watched, room)
+		}
+	}
+}
+
+// pause notes that the calendar wants no calls for a while. It reports whether
+// that is news.
+func (t *tempo) pause(d time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	news := !now.Before(t.paused)
+	if until := now.Add(d); until.After(t.paused) {
+		t.paused, t.calm = until, until.Add(calmAfter)
+	}
+	return news
+}
+
+// pausedFor returns how long no room is to be polled.
+func (t *tempo) pausedFor() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(0, t.paused.Sub(t.now()))
+}
+
+// next returns the time until the next poll of a room, one of so many.
+func (t *tempo) next(id meeting.RoomID, address meeting.Address, rooms int) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	for room, until := range t.active {
+		if !now.Before(until) {
+			delete(t.active, room)
+		}
+	}
+	if _, active := t.active[id]; !active || t.watched[address] || now.Before(t.calm) {
+		return jitter(t.interval)
+	}
+	early := max(t.interval/quicker, quickest)
+	if t.spare >= 0 {
+		left := t.spare - float64(rooms)/t.interval.Seconds()
+		if left <= 0 {
+			return jitter(t.interval)
+		}
+		early = max(early, time.Duration(float64(len(t.active))/left*float64(time.Second)))
+	}
+	return jitter(min(early, t.interval))
+}
