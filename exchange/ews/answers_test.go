@@ -216,6 +216,12 @@ func TestGetItemsBatches(t *testing.T) {
 			}
 			return items(ids, len(ids), "")
 		}, []int{8, 4, 2, 2, 2, 2}, nil},
+		{"answers that are too large halve, and one item alone has the error", 4, func(_ int, ids []string) string {
+			if len(ids) > 2 || ids[0] == "id2" {
+				return strings.Replace(items(ids, 1, ""), "<m:Items>", "<m:Items>"+strings.Repeat("<a/>", 20_001), 1)
+			}
+			return items(ids, len(ids), "")
+		}, []int{4, 2, 2, 1, 1}, map[int]string{2: CodeAnswerTooLarge}},
 		{"an item that never works ends", 2, func(_ int, ids []string) string { return items(ids, 0, "ErrorBatchProcessingStopped") },
 			[]int{2, 1, 1}, map[int]string{0: "ErrorBatchProcessingStopped", 1: "ErrorBatchProcessingStopped"}},
 	} {

@@ -173,8 +173,8 @@ func (c *Client) read(ctx context.Context, inv *invocation, resp *http.Response)
 	limited := &limitReader{r: resp.Body, left: c.options.MaxResponseBytes}
 	env, err := wire.DecodeEnvelope(limited)
 	switch {
-	case errors.Is(err, errTooLarge):
-		return nil, c.newError(inv, CodeAnswerTooLarge, verdict{class: ClassTooLarge, mayRun: true}, "", nil, errTooLarge)
+	case errors.Is(err, errTooLarge), errors.Is(err, wire.ErrTooMany):
+		return nil, c.newError(inv, CodeAnswerTooLarge, verdict{class: ClassTooLarge, mayRun: true}, "", nil, err)
 	case err != nil && ctx.Err() != nil:
 		return nil, c.transportError(inv, fmt.Errorf("%w: %w", context.Cause(ctx), err))
 	case err != nil && resp.StatusCode != http.StatusOK:
@@ -197,7 +197,7 @@ func (c *Client) read(ctx context.Context, inv *invocation, resp *http.Response)
 	inv.outcome = "NoError"
 	for _, m := range env.Body.Messages() {
 		if !m.Ok() {
-			inv.outcome = strings.TrimSpace(m.ResponseCode)
+			inv.outcome = codeOf(m.ResponseCode)
 			break
 		}
 	}
@@ -239,12 +239,27 @@ func (c *Client) messageError(inv *invocation, m wire.ResponseMessage) *Error {
 	if m.Ok() {
 		return nil
 	}
-	code := strings.TrimSpace(m.ResponseCode)
+	code := codeOf(m.ResponseCode)
 	if code == "" || code == "NoError" {
 		return c.newError(inv, CodeInvalidAnswer, verdict{class: ClassTransient, mayRun: true}, m.MessageText,
 			nil, errors.New("the response message reports neither success nor an error code"))
 	}
 	return c.codeError(inv, code, m.MessageText, m.MessageXML.Map())
+}
+
+// maxCode is longer than any response code.
+const maxCode = 100
+
+// codeOf returns a response code as the server sent it. What cannot be one is
+// replaced: codes go into logs, metrics and the database.
+func codeOf(sent string) string {
+	code := strings.TrimSpace(sent)
+	if len(code) > maxCode || strings.ContainsFunc(code, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '_'
+	}) {
+		return CodeInvalidAnswer
+	}
+	return code
 }
 
 // codeError classifies a response code and starts the back-off where it asks
@@ -254,6 +269,7 @@ func (c *Client) codeError(inv *invocation, code, message string, detail map[str
 	if inner := detail["InnerErrorResponseCode"]; inner != "" && code == "ErrorInternalServerError" {
 		code = inner
 	}
+	code = codeOf(code)
 	v := refine(verdictOfCode(inv.operation, code), message)
 	if ms, err := strconv.ParseInt(detail["BackOffMilliseconds"], 10, 64); err == nil && ms > 0 {
 		v.backOff = time.Duration(min(ms, int64(24*time.Hour/time.Millisecond))) * time.Millisecond

@@ -145,7 +145,8 @@ func TestBrokenAnswers(t *testing.T) {
 		{"empty body", "text/xml", envelope(""), ClassTransient, CodeInvalidAnswer},
 		{"no messages", "text/xml", messages("CreateItem"), ClassTransient, CodeInvalidAnswer},
 		{"not well-formed", "text/xml", strings.Replace(whole, "<m:Items>", "<m:Items", 1), ClassTransient, CodeInvalidAnswer},
-		{"too large", "text/xml", strings.Replace(whole, "<m:Items>", "<m:Items>"+strings.Repeat(" ", 70<<10), 1), ClassTooLarge, CodeAnswerTooLarge},
+		{"too many entries", "text/xml", strings.Replace(whole, "<m:Items>", "<m:Items>"+strings.Repeat("<a/>", 20_001), 1), ClassTooLarge, CodeAnswerTooLarge},
+		{"too large", "text/xml", strings.Replace(whole, "<m:Items>", "<m:Items>"+strings.Repeat(" ", 140<<10), 1), ClassTooLarge, CodeAnswerTooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(t, func(_ int, _ seen, w http.ResponseWriter) {
@@ -155,7 +156,7 @@ func TestBrokenAnswers(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, test.body)
 			})
-			err := create(t.Context(), f.newClient(t, func(o *Options) { o.MaxResponseBytes = 64 << 10 }))
+			err := create(t.Context(), f.newClient(t, func(o *Options) { o.MaxResponseBytes = 128 << 10 }))
 			e := asError(t, err)
 			require.Equal(t, test.code, e.Code)
 			require.Equal(t, test.class, e.Class)

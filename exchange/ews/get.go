@@ -73,8 +73,8 @@ type ItemResult struct {
 
 // GetItems reads items, see "GetItem operation", and returns one result per
 // reference in the order given. Items the server left out of a batch are asked
-// for again, in smaller batches when it was busy or slow; other failures of
-// single items stand in their result. A non-nil error means that a whole request
+// for again, in smaller batches when it was busy or slow, or its answer too
+// large; other failures of single items stand in their result. A non-nil error means that a whole request
 // failed; the results so far are not returned then.
 func (c *Client) GetItems(ctx context.Context, mailbox Mailbox, refs []ItemRef, o GetOptions) ([]ItemResult, error) {
 	size := o.BatchSize
@@ -98,8 +98,12 @@ func (c *Client) GetItems(ctx context.Context, mailbox Mailbox, refs []ItemRef, 
 		batch, rest := open[:n], open[n:]
 		left, slow, err := c.getBatch(ctx, mailbox, itemShape, results, batch)
 		switch {
-		case err != nil && isOverload(err.Code) && n > 1:
+		case err != nil && (isOverload(err.Code) || err.Class == ClassTooLarge) && n > 1:
 			size = max(1, n/2)
+			continue
+		case err != nil && err.Class == ClassTooLarge:
+			results[batch[0]].Err = err
+			open = rest
 			continue
 		case err != nil:
 			return nil, err

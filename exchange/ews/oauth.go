@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -92,10 +93,30 @@ func (s *oauthScheme) newCredential() (azcore.TokenCredential, error) {
 	return cred, nil
 }
 
-// transporter adapts a transport to azcore without following redirects.
+// maxTokenAnswer bounds one answer of the token service. Tokens have a few
+// kilobytes.
+const maxTokenAnswer = 1 << 20
+
+// transporter adapts a transport to azcore without following redirects, and
+// bounds the answers, which azcore reads as a whole.
 type transporter struct{ t *http.Transport }
 
-func (t transporter) Do(req *http.Request) (*http.Response, error) { return t.t.RoundTrip(req) }
+func (t transporter) Do(req *http.Request) (*http.Response, error) {
+	resp, err := t.t.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &limitedBody{limitReader: limitReader{r: resp.Body, left: maxTokenAnswer}, body: resp.Body}
+	return resp, nil
+}
+
+// limitedBody is a body that fails beyond a limit.
+type limitedBody struct {
+	limitReader
+	body io.Closer
+}
+
+func (b *limitedBody) Close() error { return b.body.Close() }
 
 func (s *oauthScheme) send(ctx context.Context, r *outgoing) (*http.Response, error) {
 	token, generation, err := s.token(ctx)

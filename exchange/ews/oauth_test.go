@@ -198,3 +198,15 @@ func TestOAuthTokenFailures(t *testing.T) {
 		require.Equal(t, ClassTransient, ClassOf(err))
 	})
 }
+
+func TestAnswersOfTheTokenServiceAreLimited(t *testing.T) {
+	a := newAuthority(t, func(_ int, w http.ResponseWriter) {
+		_, _ = fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3599,"access_token":"%s"}`, strings.Repeat("x", maxTokenAnswer))
+	})
+	f := newFake(t, answers(messages("CreateItem", success("CreateItem", calendarItem("1", "")))))
+	e := asError(t, create(t.Context(), a.client(t, f)))
+	require.Equal(t, CodeCredentials, e.Code)
+	require.Equal(t, ClassTransient, e.Class)
+	require.Less(t, len(e.Error()), 500)
+	require.Empty(t, f.requests())
+}

@@ -101,6 +101,16 @@ var goldenCalls = []struct {
 			})
 			return err
 		}},
+	{"create_hostile", messages("CreateItem", success("CreateItem", calendarItem("1", ""))),
+		func(ctx context.Context, c *Client) error {
+			const text = "</t:Subject><t:X a=\"'\">&#0;]]>\x00\x0b\x1f\ufffe\xff\xed\xa0\x80<!--<?x?>\r\n\t\u2028😀"
+			_, err := c.CreateMeeting(ctx, room, NewMeeting{
+				Subject: text, Body: text, UID: text, Location: text, Start: start, End: end, TimeZoneID: text,
+				Properties: []PropertyValue{{PublicString("BookingKey"), text}},
+				Resources:  []Invitee{{Name: text, Address: text}}, RequiredAttendees: []Invitee{{Address: text}},
+			})
+			return err
+		}},
 	{"create_series", messages("CreateItem", success("CreateItem", calendarItem("1", ""))),
 		func(ctx context.Context, c *Client) error {
 			_, err := c.CreateMeeting(ctx, "jane@contoso.test", NewMeeting{

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/xml"
+	"errors"
 	"strings"
 )
 
@@ -127,15 +128,25 @@ func (i *Items) UnmarshalXML(d *xml.Decoder, _ xml.StartElement) error {
 	})
 }
 
+// maxEntries bounds the items and changes of one answer. Nobody asks for as
+// many; a few bytes of markup each become a large struct.
+const maxEntries = 20_000
+
+// ErrTooMany says that the answer has more items or changes than anybody asks for.
+var ErrTooMany = errors.New("wire: the answer has more entries than anybody asks for")
+
 // eachChild calls visit for every child element and returns at the parent's end.
 func eachChild(d *xml.Decoder, visit func(xml.StartElement) error) error {
-	for {
+	for n := 0; ; {
 		tok, err := d.Token()
 		if err != nil {
 			return err
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:
+			if n++; n > maxEntries {
+				return ErrTooMany
+			}
 			if err := visit(t); err != nil {
 				return err
 			}
