@@ -66,7 +66,8 @@ func (c *Client) Get(ctx context.Context, id ID) (Booking, bool, error) {
 }
 
 // List reads the active bookings of one asset that overlap the range; those
-// that only touch it are included. Their order means nothing.
+// that only touch it are included. Their order means nothing. A booking of which
+// nothing but the id can be read has no times.
 func (c *Client) List(ctx context.Context, asset AssetID, from, to time.Time) ([]Booking, error) {
 	r := request{
 		operation: "list",
@@ -93,7 +94,10 @@ func (c *Client) List(ctx context.Context, asset AssetID, from, to time.Time) ([
 	for _, element := range elements {
 		booking, err := decodeBooking(element, 0)
 		if err != nil {
-			return nil, unreadable(r, a, err)
+			// It is there, that much can be told, and the others have nothing to do
+			// with it.
+			booking = Booking{ID: idOf(element), Assets: []AssetID{asset}}
+			c.log.WarnContext(ctx, "unreadable booking in a list of the booking app", "booking", booking.ID, "error", err)
 		}
 		if booking.ID == 0 {
 			return nil, unreadable(r, a, errors.New("booking without an id"))

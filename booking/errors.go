@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Class says what an error means for the caller.
@@ -128,16 +129,19 @@ func mayBeApplied(status int) bool {
 	return status >= 500 && status != http.StatusServiceUnavailable && status != http.StatusNotImplemented
 }
 
+// maxRetryAfter is the longest pause that is believed.
+const maxRetryAfter = time.Hour
+
 // retryAfter reads seconds or a date; nonsense and the past are 0.
 func retryAfter(header string, now time.Time) time.Duration {
 	if header == "" {
 		return 0
 	}
 	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
+		return time.Duration(min(max(seconds, 0), int(maxRetryAfter/time.Second))) * time.Second
 	}
 	if date, err := http.ParseTime(header); err == nil {
-		return max(0, date.Sub(now))
+		return min(max(0, date.Sub(now)), maxRetryAfter)
 	}
 	return 0
 }
@@ -147,7 +151,7 @@ const maxMessage = 200
 // cleanMessage makes a foreign text fit for an error: one line, short, no mail
 // addresses.
 func cleanMessage(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	text = regexp.MustCompile(`[^\s"'<>]*@[^\s"'<>]*`).ReplaceAllString(text, "<address>")
 	if runes := []rune(text); len(runes) > maxMessage {
 		text = string(runes[:maxMessage]) + "…"

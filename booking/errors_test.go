@@ -151,6 +151,8 @@ func TestRetryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"":                              0,
 		"120":                           2 * time.Minute,
+		"9999999999":                    time.Hour,
+		"Mon, 03 Mar 2031 09:01:00 GMT": time.Hour,
 		"-5":                            0,
 		"soon":                          0,
 		"Mon, 03 Mar 2025 09:01:00 GMT": time.Minute,

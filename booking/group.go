@@ -45,7 +45,7 @@ func (c *Client) UpsertGroup(ctx context.Context, group GroupRequest) (GroupResu
 		if err != nil {
 			return result, err
 		}
-		result.Group = firstNonZero(done.group, result.Group)
+		result.Group = firstPositive(done.group, result.Group)
 		copy(result.IDs[from:to], done.ids)
 		for i, id := range done.ids {
 			if id == 0 {
@@ -148,7 +148,7 @@ func (c *Client) writePart(ctx context.Context, part GroupRequest, direct func(O
 	if err != nil {
 		return done, err
 	}
-	done.group = firstNonZero(group, part.Group)
+	done.group = firstPositive(group, part.Group)
 	for i, id := range ids {
 		done.ids[indexes[i]] = id
 	}

@@ -14,6 +14,7 @@ func match(sent []Occurrence, said []Booking) []ID {
 	ids := make([]ID, len(sent))
 	positions := make([]int, len(sent)) // index into said, -1 = none
 	taken := make([]bool, len(said))
+	again := repeated(said)
 	for i := range positions {
 		positions[i] = -1
 	}
@@ -21,11 +22,11 @@ func match(sent []Occurrence, said []Booking) []ID {
 		ids[i], positions[i], taken[j] = said[j].ID, j, true
 	}
 	matchByID(sent, said, taken, assign)
-	matchByContent(sent, said, taken, positions, assign)
+	matchByContent(sent, said, again, taken, positions, assign)
 
 	leftover := false
 	for j := range said {
-		leftover = leftover || !taken[j] && !repeats(said, j)
+		leftover = leftover || !taken[j] && !again[j]
 	}
 	for i, o := range sent {
 		// What was accepted and is not contradicted keeps its id: answers may
@@ -35,7 +36,7 @@ func match(sent []Occurrence, said []Booking) []ID {
 		}
 	}
 	if leftover {
-		matchByPosition(sent, said, taken, positions, assign)
+		matchByPosition(sent, said, again, taken, positions, assign)
 	}
 	return ids
 }
@@ -56,10 +57,10 @@ func matchByID(sent []Occurrence, said []Booking, taken []bool, assign func(i, j
 
 // matchByContent pairs what has equal start, end and assets. When the answer
 // holds more such bookings than were asked for it cannot tell which are ours.
-func matchByContent(sent []Occurrence, said []Booking, taken []bool, positions []int, assign func(i, j int)) {
+func matchByContent(sent []Occurrence, said []Booking, again, taken []bool, positions []int, assign func(i, j int)) {
 	free := map[string][]int{}
 	for j, b := range said {
-		if !taken[j] && b.ID != 0 && !b.Cancelled && !repeats(said, j) {
+		if !taken[j] && b.ID != 0 && !b.Cancelled && !again[j] {
 			key := contentKey(Occurrence{Assets: b.Assets, Start: b.Start, End: b.End})
 			free[key] = append(free[key], j)
 		}
@@ -81,7 +82,7 @@ func matchByContent(sent []Occurrence, said []Booking, taken []bool, positions [
 }
 
 // matchByPosition pairs what is left by index, all or nothing.
-func matchByPosition(sent []Occurrence, said []Booking, taken []bool, positions []int, assign func(i, j int)) {
+func matchByPosition(sent []Occurrence, said []Booking, again, taken []bool, positions []int, assign func(i, j int)) {
 	order := make([]int, 0, len(sent)) // indexes of sent in the order of the answer
 	for i, o := range sent {
 		if len(said) == len(sent) || !o.Cancelled {
@@ -95,7 +96,7 @@ func matchByPosition(sent []Occurrence, said []Booking, taken []bool, positions 
 		if positions[i] == j {
 			continue
 		}
-		if positions[i] >= 0 || taken[j] || contradicts(sent[i], said[j]) || repeats(said, j) {
+		if positions[i] >= 0 || taken[j] || contradicts(sent[i], said[j]) || again[j] {
 			return
 		}
 	}
@@ -118,9 +119,14 @@ func contradicts(o Occurrence, b Booking) bool {
 	return len(b.Assets) > 0 && !slices.Equal(b.Assets, assetSet(o.Assets))
 }
 
-// repeats tells whether an earlier element has the same id.
-func repeats(said []Booking, j int) bool {
-	return slices.ContainsFunc(said[:j], func(b Booking) bool { return b.ID == said[j].ID && b.ID != 0 })
+// repeated tells of each element whether an earlier one has the same id.
+func repeated(said []Booking) []bool {
+	again, seen := make([]bool, len(said)), make(map[ID]bool, len(said))
+	for j, b := range said {
+		again[j] = seen[b.ID]
+		seen[b.ID] = b.ID != 0
+	}
+	return again
 }
 
 // contentKey compares instants, in whole seconds, and sets of assets.

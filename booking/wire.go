@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // groupRequestBody and occurrenceBody hold exactly the keys that servers know:
@@ -81,10 +82,10 @@ func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func (b bookingBody) booking(group GroupID) Booking {
 	return Booking{
-		ID:        firstNonZero(b.ID, b.BookingID),
-		Group:     firstNonZero(b.GroupID, group),
+		ID:        firstPositive(b.ID, b.BookingID),
+		Group:     firstPositive(b.GroupID, group),
 		Assets:    assetSet(b.AssetIDs),
-		Organizer: strings.TrimSpace(b.OrganizerID),
+		Organizer: oneLine(b.OrganizerID),
 		Start:     b.Start.Time,
 		End:       b.End.Time,
 		Cancelled: b.Cancelled,
@@ -103,6 +104,22 @@ func decodeBooking(data []byte, group GroupID) (Booking, error) {
 	return body.booking(group), nil
 }
 
+// idOf reads the id of a booking that cannot be read as a whole, 0 if it has
+// none.
+func idOf(data []byte) ID {
+	var body struct{ ID, BookingID json.RawMessage }
+	if json.Unmarshal(data, &body) != nil {
+		return 0
+	}
+	for _, raw := range []json.RawMessage{body.ID, body.BookingID} {
+		var id ID
+		if json.Unmarshal(raw, &id) == nil && id > 0 {
+			return id
+		}
+	}
+	return 0
+}
+
 // decodeGroup reads a group from an answer or a pushed message. Bookings that
 // cannot be read are left out and counted.
 func decodeGroup(data []byte) (group Group, unreadable int, err error) {
@@ -113,7 +130,7 @@ func decodeGroup(data []byte) (group Group, unreadable int, err error) {
 	if err := json.Unmarshal(data, &body); err != nil {
 		return Group{}, 0, decodeProblem("group", err)
 	}
-	group.ID = firstNonZero(body.ID, body.GroupID)
+	group.ID = firstPositive(body.ID, body.GroupID)
 	for _, raw := range body.Bookings {
 		booking, err := decodeBooking(raw, group.ID)
 		if err != nil {
@@ -136,11 +153,22 @@ func decodeProblem(what string, err error) error {
 	return fmt.Errorf("%s cannot be read", what)
 }
 
-// assetSet sorts, removes duplicates and drops 0. It is never nil.
+// oneLine takes away what no name or address contains and no database stores.
+func oneLine(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text))
+}
+
+// assetSet sorts, removes duplicates and drops what is no number of an asset.
+// It is never nil.
 func assetSet(assets []AssetID) []AssetID {
 	set := make([]AssetID, 0, len(assets))
 	for _, asset := range assets {
-		if asset != 0 {
+		if asset > 0 {
 			set = append(set, asset)
 		}
 	}
@@ -148,9 +176,10 @@ func assetSet(assets []AssetID) []AssetID {
 	return slices.Compact(set)
 }
 
-func firstNonZero[T ~int32](values ...T) T {
+// firstPositive returns the first number that is one: ids begin at 1.
+func firstPositive[T ~int32](values ...T) T {
 	for _, value := range values {
-		if value != 0 {
+		if value > 0 {
 			return value
 		}
 	}

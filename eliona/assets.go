@@ -56,7 +56,7 @@ func (b assetBody) asset() Asset {
 		Project: ProjectID(b.ProjectID), GAI: GAI(b.GlobalAssetIdentifier), Name: b.Name, Type: b.AssetType,
 		Description: b.Description, Parent: GAI(b.ParentLocationalIdentifier),
 	}
-	if b.ID != nil {
+	if b.ID != nil && *b.ID > 0 { // ids begin at 1
 		asset.ID = *b.ID
 	}
 	return asset

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
+	"unicode"
 )
 
 // Subtype is a section of an asset's data.
@@ -73,6 +75,9 @@ func (c *Client) Notify(ctx context.Context, user UserID, project ProjectID, mes
 	return receiptOf(body), nil
 }
 
+// maxReceipt is longer than any receipt.
+const maxReceipt = 200
+
 // receiptOf reads the receipt, a text or a number. An answer that cannot be
 // read has none and is no failure: the notification is sent all the same.
 func receiptOf(body []byte) string {
@@ -88,6 +93,9 @@ func receiptOf(body []byte) string {
 	}
 	switch id := id.(type) {
 	case string:
+		if len(id) > maxReceipt || strings.ContainsFunc(id, unicode.IsControl) {
+			return ""
+		}
 		return id
 	case float64:
 		return strconv.FormatInt(int64(id), 10)

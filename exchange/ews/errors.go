@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Class says what a caller can do about a failure.
@@ -146,7 +147,7 @@ func IsAmbiguous(err error) bool {
 
 // shorten makes foreign text fit for one line of a log.
 func shorten(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if len(s) <= maxMessage {
 		return s
 	}

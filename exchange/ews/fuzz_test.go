@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -61,7 +62,7 @@ func FuzzAnswers(f *testing.F) {
 			return
 		}
 		e := asError(t, err)
-		if text := e.Error(); len(text) > 2000 || strings.ContainsAny(text, "\r\n") {
+		if text := e.Error(); len(text) > 2000 || strings.ContainsFunc(text, unicode.IsControl) {
 			t.Fatalf("not fit for a log: %q", text)
 		}
 		if len(e.Code) > maxCode || !utf8.ValidString(e.Code) || strings.ContainsAny(e.Code, " \t\r\n") {
