@@ -362,6 +362,46 @@ func TestWhatHappenedWhileNobodyListenedIsFoundAfterTheConnect(t *testing.T) {
 	})
 }
 
+func TestAListThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	one := settings()
+	one.Projects = []string{"east"}
+	onStage(t, one, func(t *testing.T, s *stage) {
+		for _, room := range s.Rooms() {
+			s.book(0, room)
+		}
+		pass(5 * time.Second)
+		require.Len(t, s.Meetings(), 3)
+		s.DropConnections(true)
+		for _, id := range s.Bookings() {
+			s.CancelBooking(id, new(enginetest.Dice))
+		}
+		s.fail(enginetest.Bookings, "List", first(1, enginetest.Fault{Err: transient()}))
+		s.DropConnections(false)
+		for len(s.calls) < 3 {
+			pass(100 * time.Millisecond)
+		}
+		pass(500 * time.Millisecond)
+		require.Len(t, s.Meetings(), 1, "the others were compared")
+		pass(2 * time.Second)
+		require.Empty(t, s.Meetings())
+		require.Len(t, s.calls, 4, "only what was left is read again")
+	})
+}
+
+func TestABookingAppThatIsGoneIsNotAskedForEveryList(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.fail(enginetest.Bookings, "List", always(transient()))
+		s.DropConnections(true)
+		s.DropConnections(false)
+		pass(20 * time.Minute)
+		require.Greater(t, len(s.calls), 20)
+		require.Less(t, len(s.calls), 100, "of six lists at most three, every two minutes")
+		s.Calls(nil)
+		pass(3 * time.Minute)
+		s.same(t)
+	})
+}
+
 func TestManyBookingsThatVanishAtOnceAreDoubted(t *testing.T) {
 	onStage(t, settings(), func(t *testing.T, s *stage) {
 		var ids []meeting.BookingID

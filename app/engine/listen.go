@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -186,105 +185,4 @@ func (e *Engine) observe(ctx context.Context, b Booking, since meeting.Tick) (de
 		wake(e.wakeWork)
 	}
 	return result == Deferred || result == Outdated, nil
-}
-
-// reconciling compares the lists of bookings with what is known: after each
-// connect, and now and then.
-func (e *Engine) reconciling(ctx context.Context) error {
-	fails, again := 0, time.Hour
-	for {
-		if !pauseOr(ctx, again, e.inbox.audit) {
-			return nil
-		}
-		err := e.reconcile(ctx)
-		switch {
-		case err == nil:
-			fails, again = 0, jitter(time.Hour)
-			e.watch.Compared()
-			e.report(ctx, "booking", nil)
-		case errors.Is(err, errDoubtful):
-			again = 2 * time.Minute
-		case fatal(ctx, err):
-			return err
-		default:
-			failure := classOf(err)
-			e.report(ctx, "booking", failure)
-			e.log.WarnContext(ctx, "bookings not compared", "code", failure.Code, "error", err)
-			again = e.retryAt(failure, fails).Sub(e.now())
-			fails++
-		}
-	}
-}
-
-var errDoubtful = errors.New("suspiciously many bookings vanished")
-
-func (e *Engine) reconcile(ctx context.Context) error {
-	span := e.window()
-	var missing, known []meeting.BookingID
-	for _, room := range *e.rooms.Load() {
-		if room.Retired {
-			continue
-		}
-		for _, asset := range room.Assets {
-			gone, of, err := e.reconcileAsset(ctx, asset, span)
-			if err != nil {
-				return err
-			}
-			missing, known = append(missing, gone...), append(known, of...)
-		}
-	}
-	e.compared.Store(true)
-	missing, known = distinct(missing), distinct(known) // a booking is one in each of its assets
-	if n := len(missing); n > 5 && 2*n > len(known) && !e.doubted() {
-		e.log.WarnContext(ctx, "many bookings vanished at once: looking again before believing it", "bookings", n)
-		return errDoubtful
-	}
-	for _, id := range missing {
-		e.inbox.put(hint{Booking: Booking{ID: id}})
-	}
-	e.doubt = false
-	return nil
-}
-
-func distinct(ids []meeting.BookingID) []meeting.BookingID {
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span meeting.Span) (missing, known []meeting.BookingID, err error) {
-	since, err := e.store.Tick(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	listed, err := e.bookings.List(ctx, asset, span)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, b := range listed {
-		deferred, err := e.observe(ctx, b, since)
-		if err != nil {
-			return nil, nil, err
-		}
-		if deferred {
-			e.inbox.put(hint{Booking: b, told: true, at: e.now().Add(2 * time.Second)})
-		}
-	}
-	known, err = e.store.BookingsOf(ctx, asset, span)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, id := range known {
-		if !slices.ContainsFunc(listed, func(b Booking) bool { return b.ID == id }) {
-			missing = append(missing, id)
-		}
-	}
-	return missing, known, nil
-}
-
-// doubted remembers that a reconciliation looked suspicious, and reports
-// whether the one before did already.
-func (e *Engine) doubted() bool {
-	before := e.doubt
-	e.doubt = true
-	return before
 }
