@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ews/app/engine"
@@ -72,6 +73,11 @@ type Calendar struct {
 	domains []string
 	log     *slog.Logger
 	names   *directory
+	recent  recent
+
+	// keepsUIDs is set once the server kept a UID of ours: it need not be asked
+	// each time.
+	keepsUIDs atomic.Bool
 
 	watching Watching
 }

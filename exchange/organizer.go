@@ -25,10 +25,14 @@ func (c *Calendar) Create(ctx context.Context, mailbox meeting.Address, d engine
 		return meeting.Copy{}, convert(err)
 	}
 	placed := meeting.Copy{Live: true, Mailbox: mailbox, Item: meeting.ItemID(made.ID), UID: d.UID, Span: d.Span}
+	if c.keepsUIDs.Load() {
+		return placed, nil
+	}
 	// The server may have chosen another UID. Not learning it is no failure:
 	// the meeting is there.
 	if item, err := c.get(ctx, mailbox, made); err == nil {
 		placed.UID = uidOf(item)
+		c.keepsUIDs.Store(placed.UID == d.UID)
 	}
 	return placed, nil
 }
@@ -75,6 +79,7 @@ func (c *Calendar) Copy(ctx context.Context, p engine.Place) (meeting.Copy, erro
 	if item == nil || item.IsCancelled {
 		return meeting.Copy{Mailbox: p.Mailbox, UID: p.UID}, nil
 	}
+	c.recent.put(item)
 	return c.copyOf(ctx, p.Mailbox, item)
 }
 
@@ -246,9 +251,12 @@ func (c *Calendar) Update(ctx context.Context, p engine.Place, from meeting.Copy
 		update.Notify = ews.SendToAllAndSaveCopy
 	}
 	if len(change.Add)+len(change.Remove) > 0 {
-		item, err := c.get(ctx, p.Mailbox, id)
-		if err != nil {
-			return meeting.Copy{}, convert(err)
+		item := c.recent.take(id)
+		if item == nil {
+			var err error
+			if item, err = c.get(ctx, p.Mailbox, id); err != nil {
+				return meeting.Copy{}, convert(err)
+			}
 		}
 		if item.ChangeKey != id.ChangeKey {
 			return meeting.Copy{}, &engine.Error{Class: engine.Stale, Code: "ErrorStaleObject"}

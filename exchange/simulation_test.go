@@ -3,11 +3,15 @@ package exchange_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/pem"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,16 +45,40 @@ type simulation struct {
 	*exchangesim.Server
 	settings exchange.Settings
 	logs     *logs
+	network  *network
+}
+
+// network counts what a server in front of the simulation sees.
+type network struct {
+	connections, logons atomic.Int64
+}
+
+// count is the ConnState of an http.Server.
+func (n *network) count(_ net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		n.connections.Add(1)
+	}
+}
+
+// watch counts the last messages of NTLM logons.
+func (n *network) watch(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		message, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Authorization"), "NTLM "))
+		if bytes.HasPrefix(message, []byte("NTLMSSP\x00\x03")) {
+			n.logons.Add(1)
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // simulate starts a simulation.
 func simulate(t *testing.T, s simulation) *simulation {
 	t.Helper()
 	s.Options.Seed = exchangesim.DefaultSeed()
-	s.Faults, s.Stats, s.logs = fault.New(1), stats.New(), &logs{}
+	s.Faults, s.Stats, s.logs, s.network = fault.New(1), stats.New(), &logs{}, &network{}
 	// The default room list comes with names to be put into lower case.
 	s.Options.Seed.RoomLists[0].Rooms[2].Address = "Room-3@Example.com"
-	authority, err := entrasim.New(entrasim.Options{Clients: s.Options.Seed.Clients})
+	authority, err := entrasim.New(entrasim.Options{Clients: s.Options.Seed.Clients, Stats: s.Stats})
 	require.NoError(t, err)
 	login := httptest.NewTLSServer(authority.Handler())
 	t.Cleanup(login.Close)
@@ -58,7 +86,8 @@ func simulate(t *testing.T, s simulation) *simulation {
 	s.DisableBasic, s.RequireChannelBinding, s.DisableNTLM = true, s.ntlm, !s.ntlm
 	s.Server, err = exchangesim.New(s.Options)
 	require.NoError(t, err)
-	server := httptest.NewUnstartedServer(s.handler())
+	server := httptest.NewUnstartedServer(s.network.watch(s.handler()))
+	server.Config.ConnState = s.network.count
 	server.Config.ConnContext = s.ConnContext
 	server.TLS = &tls.Config{NextProtos: []string{"http/1.1"}}
 	server.StartTLS()

@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,90 +100,6 @@ func (c *Calendar) view(ctx context.Context, room meeting.Address, span meeting.
 		}
 	}
 	return items, nil
-}
-
-// details returns what a view does not tell of its entries: it is known for
-// those whose version did not change, and read for the others. last is true
-// if the calendar will not be looked at again.
-func (c *Calendar) details(ctx context.Context, room meeting.Address, items []ews.CalendarItem,
-	known map[meeting.ItemID]engine.Known, last bool,
-) (map[meeting.ItemID]engine.Known, error) {
-	out := make(map[meeting.ItemID]engine.Known, len(items))
-	var missing []ews.ItemRef
-	shown := map[meeting.ItemID]*ews.CalendarItem{}
-	for i, item := range items {
-		id := meeting.ItemID(item.ID)
-		if k, ok := known[id]; ok && k.ChangeKey == meeting.ChangeKey(item.ChangeKey) {
-			out[id] = k
-		} else if presenceOf(item) != meeting.None {
-			missing = append(missing, ews.ByID(item.ItemID))
-			shown[id] = &items[i]
-		}
-	}
-	if len(missing) == 0 {
-		return out, nil
-	}
-	results, err := c.client.GetItems(ctx, ews.Mailbox(room), missing, ews.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	var unanswered error
-	for _, r := range results {
-		id := meeting.ItemID(r.Ref.ItemID().ID)
-		switch {
-		case r.Err == nil:
-			if out[id], err = c.detail(ctx, r.Item); err != nil && convert(err).Class != engine.Transient {
-				return nil, err
-			}
-			// The other names are looked up all the same: each counts its failures.
-			unanswered = cmp.Or(unanswered, err)
-		case r.Err.Class == ews.ClassGone && !last:
-			return nil, errMoved
-		case !ofItem[r.Err.Class]:
-			return nil, r.Err
-		default:
-			k, ok := known[id]
-			if !ok {
-				k = identity(shown[id])
-			}
-			k.ChangeKey = ""
-			out[id] = k
-			c.log.WarnContext(ctx, "an entry of the room's calendar cannot be read and is taken as the calendar shows it",
-				"room", room, "code", r.Err.Code, "start", shown[id].Start)
-		}
-	}
-	return out, unanswered
-}
-
-// ofItem are the classes of failures that concern one entry. The slot is taken
-// all the same, and the other entries of the room have nothing to do with it.
-var ofItem = map[ews.Class]bool{
-	ews.ClassPermanent: true, ews.ClassDenied: true, ews.ClassConflict: true, ews.ClassTooLarge: true,
-	ews.ClassBug: true, ews.ClassStale: true, ews.ClassGone: true, ews.ClassNotFoundMailbox: true,
-}
-
-// identity is what an entry tells of itself without its people.
-func identity(item *ews.CalendarItem) engine.Known {
-	return engine.Known{
-		ChangeKey: meeting.ChangeKey(item.ChangeKey), UID: uidOf(item), Key: keyOf(item),
-		Sequence: item.SequenceNumber, Private: item.Sensitivity == "Private" || item.Sensitivity == "Confidential",
-	}
-}
-
-func (c *Calendar) detail(ctx context.Context, item *ews.CalendarItem) (engine.Known, error) {
-	k := identity(item)
-	if item.Organizer == nil {
-		return k, nil
-	}
-	organizer, certain, err := c.names.organizer(ctx, *item.Organizer)
-	if err != nil {
-		return engine.Known{}, err
-	}
-	if !certain {
-		k.ChangeKey = ""
-	}
-	k.Organizer = organizer
-	return k, nil
 }
 
 // uidOf returns the meeting's identity. An entry without one is a meeting of

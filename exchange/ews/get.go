@@ -58,6 +58,9 @@ func (r ItemRef) wire() any {
 type GetOptions struct {
 	// IDOnly asks for ids and change keys only, plus Extended.
 	IDOnly bool
+	// Brief leaves out attendees, recurrence and texts: what remains says which
+	// meeting it is, whose, and when.
+	Brief bool
 	// Extended names properties to return besides the clean global object id.
 	Extended []Property
 	// BatchSize is the number of items per request; 0 means DefaultBatchSize.
@@ -83,8 +86,11 @@ func (c *Client) GetItems(ctx context.Context, mailbox Mailbox, refs []ItemRef, 
 	}
 	fields := fullFields
 	extended := append([]Property{CleanGlobalObjectID()}, o.Extended...)
-	if o.IDOnly {
+	switch {
+	case o.IDOnly:
 		fields, extended = nil, o.Extended
+	case o.Brief:
+		fields = briefFields
 	}
 	itemShape := shape(fields, distinct(extended))
 

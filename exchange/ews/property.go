@@ -79,6 +79,15 @@ var fullFields = []string{
 	"calendar:ModifiedOccurrences", "calendar:DeletedOccurrences",
 }
 
+// briefFields are those of fullFields that every entry has and that the server
+// need not expand.
+var briefFields = []string{
+	"item:Sensitivity", "calendar:UID", "calendar:RecurrenceId", "calendar:Start", "calendar:End", "calendar:OriginalStart",
+	"calendar:LegacyFreeBusyStatus", "calendar:IsMeeting", "calendar:IsCancelled", "calendar:IsRecurring",
+	"calendar:CalendarItemType", "calendar:MyResponseType", "calendar:Organizer",
+	"calendar:AppointmentSequenceNumber", "calendar:AppointmentState",
+}
+
 // viewFields are what FindItem can return for a calendar view; attendees and
 // bodies are not among it.
 var viewFields = []string{
