@@ -411,6 +411,32 @@ type ConfigurationStatus struct {
 // Example: running
 type ConfigurationStatusState string
 
+// ConfigurationSummary defines model for ConfigurationSummary.
+type ConfigurationSummary struct {
+	// Id The `id` of the configuration.
+	//
+	// Example: 1
+	Id int64 `json:"id"`
+
+	// ProjectIDs IDs of the Eliona projects in which its rooms are assets.
+	//
+	// Example: ["10"]
+	ProjectIDs []string `json:"projectIDs"`
+
+	// RoomListUPN E-mail address of its room list, which tells configurations apart.
+	//
+	// Example: first.floor@example.com
+	RoomListUPN string `json:"roomListUPN"`
+
+	// Status How the synchronization of one configuration is going.
+	Status ConfigurationStatus `json:"status"`
+
+	// TimeZone Its time zone as configured; empty if it is that of the app.
+	//
+	// Example: Europe/Zurich
+	TimeZone string `json:"timeZone"`
+}
+
 // Counts defines model for Counts.
 type Counts struct {
 	// Findings Length of the list of findings.
@@ -956,6 +982,9 @@ type ServerInterface interface {
 	// GetMetrics Metrics for Prometheus
 	// (GET /metrics)
 	GetMetrics(w http.ResponseWriter, r *http.Request)
+	// GetSummary How everything is doing
+	// (GET /status)
+	GetSummary(w http.ResponseWriter, r *http.Request)
 	// GetVersion Version of the app
 	// (GET /version)
 	GetVersion(w http.ResponseWriter, r *http.Request)
@@ -1330,6 +1359,20 @@ func (siw *ServerInterfaceWrapper) GetMetrics(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// GetSummary operation middleware
+func (siw *ServerInterfaceWrapper) GetSummary(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSummary(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetVersion operation middleware
 func (siw *ServerInterfaceWrapper) GetVersion(w http.ResponseWriter, r *http.Request) {
 
@@ -1480,6 +1523,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/configs/{config-id}", wrapper.GetConfigurationById).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/configs/{config-id}", wrapper.PutConfigurationById).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/status", wrapper.GetSummary).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/configs/{config-id}/status", wrapper.GetStatus).Methods(http.MethodGet)
 
@@ -2397,6 +2442,41 @@ func (response GetMetrics500JSONResponse) VisitGetMetricsResponse(w http.Respons
 	return err
 }
 
+type GetSummaryRequestObject struct {
+}
+
+type GetSummaryResponseObject interface {
+	VisitGetSummaryResponse(w http.ResponseWriter) error
+}
+
+type GetSummary200JSONResponse []ConfigurationSummary
+
+func (response GetSummary200JSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummary500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetSummary500JSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionRequestObject struct {
 }
 
@@ -2500,6 +2580,9 @@ type StrictServerInterface interface {
 	// GetMetrics Metrics for Prometheus
 	// (GET /metrics)
 	GetMetrics(ctx context.Context, request GetMetricsRequestObject) (GetMetricsResponseObject, error)
+	// GetSummary How everything is doing
+	// (GET /status)
+	GetSummary(ctx context.Context, request GetSummaryRequestObject) (GetSummaryResponseObject, error)
 	// GetVersion Version of the app
 	// (GET /version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
@@ -2944,6 +3027,30 @@ func (sh *strictHandler) GetMetrics(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// GetSummary operation middleware
+func (sh *strictHandler) GetSummary(w http.ResponseWriter, r *http.Request) {
+	var request GetSummaryRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSummary(ctx, request.(GetSummaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSummary")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSummaryResponseObject); ok {
+		if err := validResponse.VisitGetSummaryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetVersion operation middleware
 func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 	var request GetVersionRequestObject
@@ -2997,172 +3104,176 @@ func (sh *strictHandler) GetOpenAPI(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H37cxs3muC/gurdqnFSbYqSnWRGqq07xXEm2vOrbGVzO6FvGmKDJNZNgAegRXFS/t+vvu8D0OgXSdly",
-	"ZlOXXyKzu/H48L1f+C2b6/VGK6Gczc5/yzbc8LVwwuC/eFkaYfHPUti5kRsntcrOs+uVYOLxmsuK+XeY",
-	"XjC3Esxovc7yTNzx9aYS2XkGPzw+/Z/+h8kcH0sYZMPdKsszxdfwXpgrz4z4v7U0oszOnalFntn5Sqw5",
-	"LMLtNvCqdUaqZfbxY57NtVrI5WNZDq+xkGURVkav1obj82SJp4PraUbet6J0kIU2a+6y80wq9+3TLA/L",
-	"lcqJpTC43oVUpVTHLdi/24LmWggH359+NwzFZPz7APIjvSys+16XUuCJP2vB6xwwRTmhHCLGZlPJOT45",
-	"+S9Lj/0iLf09X3G1FK9VJZWAX2y9XnOzy86z5/4Z8w/z7JZXNb50o/UHqZaXm83Pb19k59nKuc35yYn/",
-	"+fzJdDo9uT3N8mxeSaHcVZmdZ9PTsydPv/n2u8d//gu/eTwvxeIx/PQYfoOf4Jf4xTsxNwKOyHBV6vXj",
-	"eXX6RLnH9sncPHEAaMVvAM4Er43R/yXm7uoHm53/mp1Os/cApoURdnWlnDC3vMrOv51G2F3LtdC1y85P",
-	"z+BHrdcvpHU/v3mFB2OsmywqrU2HFqwwt3IufrbC0KuiklrxzltOKH6fHcORhlN4J8ytMO1T+E9dG6a3",
-	"isXjsPTWpxxHG2xia5v37fnJCfCJSbKdk+e/vDsJ8064Xd9lebbh1m61gQ1unlq7nRpA4f9OR1BbYTyZ",
-	"Pf/fly/fvHg+m9GLREENef2rEYvsPPuXk4a5ntBTe9ImK/ywzQYuHasEt45pBUwLFuDgdBzwhbkRpVBO",
-	"8srmyCT80hksjnFV4o8dnvw9HRjjmw3jRrDAFyY9HkGMwG60skTIl/O52DgxwK2uHNvKqmI3gpWwUm6Z",
-	"1VrB/zfaWnlTiQn7ZcUd7EHgWqRjdqW3lklFa3fc1X4fcFQ2bsCzMTvJPubIiCo5d8fzIPzTGG2y86zH",
-	"+tmWW0a4VzLuaCV8LZiTa3HBjOAlrJQvuVS4ICM2wr9Hn2VHH/ZzXMTAIV/vXdXNjlm9Fje63DFRWdFa",
-	"5lqvhXIT9kq7FZxq8uEFc2ZHK0fIIYkoXtEyPgl80g/B8IcLXEallwG1AKVW3OLfpXBcVvaBoAMjz3Vd",
-	"lUxpx0rN3EpapvQ2ZwttmF8quxFzXlvBpLOs5I7fcCvYnCv46AZQnc9XopwwBDi9GfGvvQ8PsVtekXB+",
-	"CFRrFlJbAfxsIUVVAi/7jf4EXkPsMs/Wwlq+RClfWwfUYYDG3IoFRnrBnGZWqDLlA6xWQs3NDsg0Rz7B",
-	"q0pv31Rcqp+ur9/AN0Db2ce8mbTLQ3uz3wBo3VYIxU6RCv787dPpNPv4/vNP97USTBu21kYwlDW2A6dB",
-	"3Mbjeckr0LLEZxyQFxQMiavUwiJ+rfit8EgMS70RJWDZevjEoljZKNWCnKTBOMM3Abd4R+18CPhdJ7vo",
-	"bwCWnexiJYwYh+cr7X7Utfp0cBqkJ6W7zAywFlYjS/b0u9PTh+EJ+ycDui5zwCzpkCcpzWw9X6FogZ+9",
-	"UGGPuNoh9n2FMLjW+gU3S/FAKCUtq2A4w9yKA/G8lN9nD3voo/OMHXScnmS6tcL9KCtHOmEpFryuXHb+",
-	"6/vupC/kGvjqdiU9GFtmHqskMgqQ74zDoHbCLumRtMzxD0IxuQB2xExdkQ7AU+1maXS9YQvpJuwX6Va6",
-	"djPF/a/4FSkFRtBgk9QU+vXXxFrNzskAAu1lKe6y8+z/vCRLCble+p4AbTR5MSh5sxmoef+afXz/Ps+k",
-	"E+sBs/fSr00vaEMXuEoCyZoh34TNZMkA+w6bzuBtXaFG4W0ybgzfwb9VXVWpWt193rPPeFlK+JtXb4ze",
-	"COPQkFvwyoqejjmfg37oNB5DNAG0WXIl/4EjpmoZSJ2dmq+MVvIfImppz1H5ZV5HRyVgx25EpdWSOT2Z",
-	"qZl6vV+HBTwJGug5K4JZV+ThbzLYCpyyCDZQgRrA68varZDeCxKhRT5TRVDS/SfBqqBPXl2/eAlKqVDs",
-	"RrsVYlZYXU4DwopQBpHxEcH4W8bnTt6KPlK8Ew4UtqANOc0KOLACyKYCxYRttflgEzbVYl85gVOzAk+q",
-	"YBrY6lZawR4zXlnNjFyuHOMLBxq+p+qc1crJqje6YEpsAdCO1OeEYAiLQL19rapdB6tutK4EV4BXbe2h",
-	"xSGGcQneB9U9ngNwJK+/+IUV3nQsJuxZcvqwc+/RQOxRbG60tX4fDnaWajcXM0WqHipwwAmFupVGK1CI",
-	"LdOq2rV27Jc7QkjdLYvyNaG/MD/oNZfKHuCO/q3AEjdCg0IqFduutBUM+MyNvhM2osaa7/C0gEt6IxpZ",
-	"oto1mr60+IiMgMTAw62bnKGuzZGOoomwJd7JeJiTcIqrQNDC/MmGZzQjIhkrcQcoVMWtMExvhBLlZKbe",
-	"1Tel391c18rBtGVruxK9BxP2QiwcE+uN2+UMxtglg3qwttl2lhrVKavt+KQOM0Cu7FaYaPEnZ/XtNO8R",
-	"6Vyr0jJO4glOAkQK0B1HExf4SCnmlQRTNp7Ompd4op7T3YgFKK14AMi5Ntq4YF34b2bKOr4D0cAq7oBZ",
-	"wiqZdWAsIzDbZAlrTT2HT85ApeR3cl2vs/Mn306nebaWiv75zShUopMxz3hbvu+TQKkqAF/WbqWNdDv0",
-	"3yQAja6cSi+lmqwl0KleOI0uPO8f6bCFtg/iZfiEPVfOcBanCtC0YAc4/UEoO2HPSB5Jh2xbcRJrbF7p",
-	"uiRCb1mBM1W0F7jhxilh+gtVxYS97FhX8dtiwoA1NtKldVBHwWDkdBqk7vjUftsPtcRzQyoSuiQCOkpA",
-	"taoiLVgiSsJHINL994HWevsYdOONLfZdfQMCvo0RgSTold7x+2/CQiKXR4oCAPsPbUNeE3apiJUwJ+4c",
-	"WwuugmcBZ21vo7eANb97IdTSrbLzM6Cag2cx589AvC9AzRdtbp/1NpS+CrvaBQfqPD6AY2jwWir25vlL",
-	"tMdyOhPDLLBIXhHy8p7zlSTHTDVDeovHMSuXioQCZ5v6ppJzGBM5z440ZFNbJ0qYNiiCaPmjLPKnYHfW",
-	"iXUbjMcgbeNu3wuiy8ZkYo/om6/Y1Q+pr8iIpbTOG27eDdNjDeVaAliVE2Y/RR7p+z9yfyE40KXJ/+BV",
-	"LdgjOAVY7tUPX3nLHr9iFj8b22RvA+zKNQLXrgCD0GF3zjiIDm1EGYYEXc2y4mv/X+FVV0QZ5ApdTbIS",
-	"/Ba5JmgD2rAPQmyI/Lj9ANgQfpgpmuKCvEm8RXdOMyPWGkdqw3skahLFV/ThH4J5nm2NdKJRRD82QYQE",
-	"xejT9mn8shKouwRg71WuJwy086BZO8023ll4AUSFljLKcV4CuGBNTiBSqgHV+bAeGSIf+6mkYfGR/H8R",
-	"N+wdKXp2wt56iyjaLGPC7nBgpSCxEWwbh5rPjWBVVNtQVSTJoZKhde0qrT9M9GIh5+LJt9+Mjj8uTlmt",
-	"Kthp0TYpCpjOCjcsXY+c+BiyBkb8D61+4Ls2cz/9c08/hHeYVMgwBVvUrjYkpsj3EcUXACtKLmC7iV1c",
-	"Tti7VfRYI5DRluHE5qJ+uJWq1NvUk0JCMCDDo8KL/V/wxSvcQJGz0z9Pgf/7bXzVAh9uaVyN/O5JqkWe",
-	"HqNFDkWoX9XrGzATBgLqOVvKW7Crd40/Pd8fHh8xRZM1rPndM63mtTFCubfk/eocZe8kw2tA7RGkqGN6",
-	"1K9VCZKW7xgHk8nJtZg0b/JozfI5mT6nUxjq7LsE9hfISGfqRlR6y7aowKL/w2jnKuAqG13J+Y5ZQKtH",
-	"xfOtfZlsZb4rOqe39/BOp/c+vDW/C3B4I8xLqWonOhbS9N6QW0rytaIOumNrHNXH+Lzxu+VeZaeYH0Zc",
-	"cybXYCdZ/JFV3LrJTL3RFQKKbEY0ysAgs+zbKTthRSc+UQTfp2UbYfzUFJzTet2xp6Z7oQnPU3h+Oz0G",
-	"oEo7udj9bH1izFESCgx2YhL4tSTlzKutW5DkPHUDoFGdhkI+iI0j0zIN4MJZ0GrQ65gzp/UnCSsNquq7",
-	"ud6IYVNvmBFPwos9hR9GikyNTkuUZNHlTJDrXSpWxCGKA3Ye+vbg9103VwHUF9KXQeCsdSkMad5COa+A",
-	"HmfKHdzjQRnTpC10meUb/yQq3z5S7/lKskByS47rhcyrhWGuvmI4Uw+lGcZJRlTDmRrRDZOkjYfRB9PU",
-	"j71+uKsfor3c9UijMw4EeCNpW/EK8qeJO2djBAJ4W55qhy0J33ZlnU6zPDs9/Tw3Vi+d5ShHVgjOuq1m",
-	"gMIWpFmgj3MiJ7FttIt20AY4J7JpfN1GP9drTw/scqa8AOg88uFzD2hySqPeDXI05ClUYCS7nG2q2sJh",
-	"zIW1Ui3v4ffCaPN9pV43ByjVE87GXYK4B0ITHmNsPRkYYrvozhOld+UB/iy4rEQZ9WgDjJ6yRwAOpi3p",
-	"zw4Jp3tvOs1x2mt4PB9N2CSkSHRQ4EZ2iGDgJRLZnsZgmKIh1YI8wjPlXcJKJ0G8ihzb9eai0aGD2Uyj",
-	"I6TFHaJoBVyOfBvkPB0lxD2ZXQf5dzf167ejgJZmXU3YlUL1T2ESkTdLiSbrDW2fHPJrVHCiLZF6wcAq",
-	"COyn8doTPFbcNq799saHUwV7e8Q8q2e6HIperbRxbK7LRHZzq4Fv7gYM6uiOSs4C5bQGYSYV23DjLrzI",
-	"IB2nquCjraiqnuNpxALorvydVPOhpcPPNAku1C8cFEx7wQo4+uLAGs6mZ98+Pj19fHZ2Pf3L+XR6Pp3+",
-	"LRVgJXfiMXC2AVTav/g8u3us1yAVNm7nQ1FxQ9fizg3n//o9gNzSpvR4gwaG06zUjN8AjsgHBbERfA3/",
-	"OFavbfiiqCokiSBGEjlj/8TmvBKq5AZFk1ZzkTMNys1cKyXmMKiNkcIdxp7QwWVAt5gp0oMJAN7imHMr",
-	"PPfpGwiW2DmFrZOpjQBjrOqwjGOV5Cbtdi9r/UEaMXfa7Ngj+iL1e3YSnjtRdqQdQemRIciGrMT+Pr5P",
-	"wO6/aSUO7BCEKvtHElrwfO1m1/A+f/xXl68uYy4epqRE97hFnEFdAbFFhgN2rBRzWQqLyD5T0rLC6ZLv",
-	"KHBPYbt2tLEJeLju2oABPyqu/1Z8RcP/fP2MyUVLjlvhmJCAz52oQm30Rpz8rTZyvjoGfiACrobyY3/o",
-	"KKWYobtdaWRQzPJbsI4G0gGIsOWC1eqDwhjr9YqSEoxffMeWnCniClHfa+/oL9Nj2ECT3LwXDUBO0mEP",
-	"WzWoUBc/vH55efVqNoNBC8zQgL9SMVV0zZ/2IXTSqw8ew8c0kfnXrlDvRt3ex+81Bba62TTvkEv3z/Qn",
-	"vfVxlCD9SCjqhU/W7kjKpfZabzuThFTHw4ni+NbHPFsYvfYugMM5Rem7/tvAgI75Nr77Mc/0VlEImVfV",
-	"6wWmQO77/DW+/vF997S82BuQ4IWplZJqWZwPufOlm7DixugPQhXnmO1ANhmqGlxRnIgCLWDKcMXWYLGC",
-	"JWvRpWD0GseTapkzqWZqUVcVJggGPcUKwYpGPSom+C/jaE3EYSguQfq90sGcaS+U7QQstpQW38VvkYnZ",
-	"rXTzlSiZXiwQxxUo9r9mfuOAmrjBDGGEEwPN+XEAU5PoS/zmXhres2HdjjZHs7e0CRl4ZE+XGJn2R3nX",
-	"nxW9gmttHavkB1Ht2EpUGzs8kV/FsfN9tjq4f+LP0QlHVny0vveZ8AGcPETkv8A7PYaJ9BkovoVPrT2k",
-	"R94+jg6n6TAtv7Q8sL5hDhy4YptbhlqQPgAp2h9wG21YvUhqRxJwTQe95N4S64/8MthoKIFztvEZq6C0",
-	"zKu6FOUF4yD7pLDBEwAabmvOs6fTMYN9YMq3lGnZt7iI0ej28X8zOvLzyootaNFjU1B2mje4QyZYe8oV",
-	"t7n3iITZKcVVKusELw+DFpfyI5dVNCyG9orFQUnADAOx5ECyjiIzx83015qbcqhKiWYiSYD7sZqtwZYQ",
-	"yuHh3XIl7YoqgeAEaVVtK56cOT75S8JKKyluBe3gyBW+FY6IbQ8sKFTAKq2WwvScdkdO9LMCKO4//GAe",
-	"+TR52JFQBP2dODhRh3cQPne22UPG9uo6CNI5xYQy84b8h3gGKcDPlTO7ERHUrX+zmJvnpYFcJLUCIRQD",
-	"KikJEB9aarMj/9rVwfCof7EFzaffnZ4O+P/6RymoJmNQKp1OD0ilISlk3Oh4B6XcoFQbVOfEorao/kSb",
-	"NxaoYLplYu9J650ZTgPpz7mai2imey2JMmHRfMGB2/pQfLrfGGgOLACCwBu2MYhXoWCuffYi/DyAaNKy",
-	"rdHD6lmoIRrSAOgZMOC5MEqUObpzPDc6vpJAVKWvHelGGDrgoD0Mbtqf2T5yahLWxuiIdPQDRPTHRG/u",
-	"i2HJNLCOq7Ll8/qTbTgrD3ncE1ZsKPrZ+oxqp3zMACsc0f9RYqrPTHXLGzkrRSWW3Akqt9TAzIy+FRMs",
-	"i3DcyVtR5KzwOcywxm3gfyhCYuACU0SDh3kyU4VUt5J2FV8OciF+FMSCJ8wACThYEboUxHWg14CWgV0K",
-	"cPg27SYDHDDlj6TYhAIGNEis2+ux68SNga/kTRXFRlsZchRB+Np21WmR5Fj/On3/6+n7CdYTFUPoFOsD",
-	"9/KNYEoehAjtphl2GBqxsuiehUFY2MQW0lnymIFStqwrDnvfGGEtAGXNwai16JQFQzpAEas5J+znzcYX",
-	"o1d6C8olt4KVcrEQJqSEyU59yKP/Ib8q+nwiKdwalu4U/GTckd93vCcJ1QVaVkq7qfgOfVgpRoeyMPSB",
-	"tVDVF5b1jtUXkPX0rD64Qrn7Tjl+x94+P2tbcrFU7dDJN9AIsw+fPRFk30COHhTUNpUQpa9NcUC63pHF",
-	"2UYYS+bG52k+uccgKtvUShyjCh0OeM4PejmQZVKpOqzfe56XtSzJSsRdd9Kg/Zr/Pq+4XQ0d92eJrIN+",
-	"gsXxPpT2up+h3kT11Let3H+3xbyg3lRyhBXatPMCsbvizet312wymZwY4cyumIz3oulN80GqgYmKDTcf",
-	"UNbwEAj19UxKMAsH5FW9i+DfT8LpaMahs99pn2+A0THylfggFEi0BdkV/Vl8qN6n4fs4RD9wP2EF4kFr",
-	"AL2IORDBRpyp1LRoqbo5Hly1ixI8BiqaCi8f4p4wUpx5hfNF6qGot9OYN5fjpDPVKNaybPRqggOYdji0",
-	"wfpfpyvQPqyshHI4NKXZweLjWn15EgcudSsd5U7NVAGvdr5pdVWAkZdgrzUvpVZ2bTdyLnVtq92wvZ3y",
-	"XsIJoJ1oDwYy9IAB0Y/b8KZilmc4eZtTj9IuYm+TXT6YTm52eI6IaHOukNYGQob9ECGu58i8AXg3ifAo",
-	"wHrvjJZzFBsyMQUmhxtp9beq9fpVjOOMqTu9rEl0D7DBIiB7yN2aUxKMibWJ0vvNxv2qf34Av6pxg6ep",
-	"0noj1qRYeH3jgmQcue5yX2l65xjM/gX9wG7UA+ybkngHcHsJ3dxP4o02FbIt/oJaacpgnGdVyCs9tzmo",
-	"ZmDvMGTfXtj65ZOUSqkpEmPEunyfuY2INKiydAJc/aibzwEPjrk/WXYrxbajcKSZadIOxd0w8WDIC5dW",
-	"lTT5CcFY02kaYXog3QyIoxhGXMbhQEa0F78galbcumd6veFG+jYXAzTFq6qBMpiE5KKd43eiJC3e1thW",
-	"YMKuKW1psxEq5NcJPl8FyKK4ojyOla7NF97by3HzyzOL9ETJ86xj9xafDheSQ2OmC5IZyaQvtv4OXTbo",
-	"28Oh9k57ZzpGc2lg+D40F5WQISqr+NKnVg4Pi+qADcmXS92YaKC0cPtBtHNTmyqcIFzQQW4dfDxhP9ua",
-	"VxX1ndiC4tJJDEpCf7ISwe9CnvZ+tsTp2UChymGbBOD9RlfVGPU0+0P86m+yRT9flh7eDoYHIjFEDxbi",
-	"f3vdGCHAbMTtSldfUl4q7b7HeEt/pT9j4wtkj03VDgI0acGBuetKs0VtkK+H8pFeINir0b8XDUdESc4i",
-	"T0km3foQ2f4keOVWfR/XfCXmH+yIDYkHGFSCo9vT0FTPYOCh/jT6w7gYHctIHBaJHRhpDBTTfsZBQOvq",
-	"wSHkMDWHGTLRhnRb2sNBiT2svbXcdxepVh9qBw5F7Dsb954m3D9OObT71yEpp69KhtQU5JOdtjCtAG/q",
-	"uE+aeJGHpg3P4UhyOOcmB68195KakUnrzcuj1KKVtm6ozaRl8AQddhex94nfkuNSCZP7AISpFaqAXVdT",
-	"Jrb28XflXxZDKLCR5fCsYUfK+7aUz8bWnVDs6ZBAsMeodvuO6NMZ0n4c88FYBDZtfp9iDlYh9gjpExra",
-	"God9gfhaxLcmhg4sac3L9kGdfvdJHkFQTA9Y90mrSipocSx8dRRyhgqHcpTysBiiMcKoDZZlrl2cRyVD",
-	"B9y8ca48QjnZ5Ng5jYTtXiuBxi3J82AXY3gKVA7MubUrvcV0uysweQR1iaXOEb4CwTcXjH1S0SaCEQZi",
-	"e5SzeXTaYBrDH0weFImWeuSQrUjm4KAxAjaENDoGyGySa59kEPvUXKYN2xh52/Md8ErOxSFXjf/yEHdd",
-	"o3cM++rSB2mh1kC7q0PSNW68WUEC4zyc3xia/chlVQ/LhF2jyvfSejqxYnw+ZKGXHemNIb1XWj2/k9YJ",
-	"5V5SGUz2oD50bUykXnLYYV6+r3SMmyL/czcn5wF9PcFb6DNSQscu6TMaB/v0DS8BSHTY/NILJzAkBcr9",
-	"trWGJwdzfYbcQTTXGLpgTs9w07xokHnveX3jbCimb+NMbIk3lEmAfuU9puZYplfP7tsjxb+EJLbecg87",
-	"GINgk4zeEcBjlzOMu54/xaFMiYLD+NzUBHqvWyjn8eWl6bxHmRyNvjFgcCwaznOcGEjZ1aAQWAbkPH48",
-	"wufB0Q44AbzS89/aASBdksLyzzD7j4pctCpVj4xiKHF34HDkkPMJPotsyOcuhNb1aDUV1Ba02AuU088C",
-	"it4qUX6/u+cNJ6kV6NvDUfLu/u2IkLHZ3tGnucXGE6kQZuf70p2p/MNQPmksxhhPj6XEQkU1XRRKxpo6",
-	"LMNwuqY28Mn+zseTn5EOYoZ02VpTKwvKZzuZmPUah++mO/k3+5Jal3ws2S7dC6wqsNSNEVYox0q+C2Do",
-	"lcB1ispudjGd+mhG7LXnA/mEzb093n2R1hIA2kYRko94vyJpNiw+sOYAnyHZ+B/CWN/5uKtErtfSDaWI",
-	"wO9NpRHYQLWsqFCoRb5PFmf89GY+qlk5vt4MkKNs2BQMXB7DJw+5/HEr6bRDoPjF130Muv4kdfTBHFuD",
-	"OQ6+y5WO2DVhl6G7cO9OCl6WoVCxcfUsg2YBg2P1vW/yM6DSEycd4l7Rvgz3XowYNoPJ7oux4gIal6+x",
-	"C/VKrFuZH0n78TmlTVDvxCb14+DEtNGxeYOsDGlxvAUerPZdYGtYsxQxuoRNHGN3JH+xi9ZKYENxc0zu",
-	"/6GoCzXl9uarVCEAc8Gm5I7CVARElu5cB6+1yjNdlWLIedcqyaLkJI+PDWr6YE7bMY+rKbX4kqoQtawa",
-	"O8emuTKucqFNk9ET4qDt7sDpMR55aDD2IA6/bJpie0BRWrjTS9GrWT5cohHmiZvOI1lGfE6zb/x5trCq",
-	"z3dgFqkWur/8/4UlmCiaB0Lzra7fUqX9P5uOK+RryuE5OqpKrLCXWlnsK//113+lHueU1iHKr7+eqdMJ",
-	"+6u8bUxKHrvcN41xuBrsQ9rtQfqoU7T/FToEeLfceaYYaxy4RleCFUkX1Ks15VLiPwr2aDdy6dZXk5k6",
-	"m7A3tWu1BHQ6ROB6/Vlm6smEvcMGTV21T/u0vRP63RbUQ8y3YdlsBGXqdG23vN3bcKGrSm8nM/V0wt76",
-	"K5Fu+PyDz9f96/NkgvOoBfuEiFYNVatQNg/lttfizhWhEDVko01m6psJe0EZve1JTn6LF/J9PKEhfIv/",
-	"k1AhVPQTBPHUKuHYG4PJr6K2rNRoikm3wtOjWdbCGTm3BSLXZRek2LdFLBaYu0Cy4yLuTwmReLo8OsLh",
-	"UI5haygqGyaN7maH/88xNYL6v6A4xc5fhLlUKkM/UayacB+dYvbrr1F4/fu7168Y0aQ9ZwXWdxTUeXCb",
-	"RqhyVlCtSUHtJSglg26qaVLOWPF0Oi1i7+WQ53iv+2bYI6VxWYBT0VfqU+w5dRLbUhw+RFe8u/yrnBVP",
-	"z84Kn+zIKaO8cz0Qe4TF3+TdaHo6KJE342GbswUzdFcCZjfuuYbiq+biFGljF15vH/krPsj+wLsY0OUm",
-	"HfknYwh6s8ny7DYopdnpZDqZonDcCMU3EtTKyXTyBK+6cysU0wG54e/lUOvht8LVRtEa2ohESgIxahI3",
-	"F02vNmQXQewm0T1GLY6pK8oarV3YS0ySxusFl8K1miHQlZzJnXBn0+kRd+U0990cZXB0rsXrGR0fB66d",
-	"6IAEvvqG1jY0U9zDSftaNLwdJ96L+AJA1zOgAAaOL/ESwvZK34MmMRi5fAdYZAElxbbDUICuQ/kD9Sdo",
-	"+GPomUttB7BXru9fTHzcJ+zKYLgDqs7UwI1IwDgKWRJL+5GqzLDtr65dTs3I6WIHUrxythTO3+wQ+q3j",
-	"93nk7jn18aD7WZKuCR2mzlU5U0VSHF40l8IErumrk3a6plQNGQqMLZNLBXuasEu18zYKMam0fUuH4QDV",
-	"+sTxnFnty2nZWlq7wapC6lkSuddSsxpYipwPUQCc57PObbHN9ai7cQRLblDtI3SHhk7vRUOfdaPk8GWD",
-	"hDqwsqfHEE1z9Rp8cfrk8BfxYi344OzsGLqky/cego4vy55qtIeGP+bZkKJBRA1CY8DL7qv4hprByNg8",
-	"z3vClyJeoxUisE2A2D8I9cLssquZzVTTcjrVnbFvFvf3LnEj+phMi2/t9vvdVdnn6E9HAlY9rKGY2Kei",
-	"Dc2z/4t4J91DoMFbCuEdjwn5fkHca/PzaTJ1+BCm/0SW8Ec50Hcrvb3XcaY3mo/Ed5pXTppbvz++z7NN",
-	"PYgKm4rPUbJ3MOE63hA7aDLg/SZBG5Yl3Tzgi516OkLAp1J406Br1IFURw8fGDAFM4igosTalRvRXHAL",
-	"qgYIejTeuM9cnrBjFIIFZn3DdyS4pZkprxr4UlkgB3E3Fwib88FL25ob2GKL4fYtF0FPpVafzYJoFTOl",
-	"w+VJmKUSexan12K0740hFuWZM84xIOLrEYJ8YCk//WdLeY8HvxN5P53+5fAH8T7nP4Qi4VuUf7YucZL2",
-	"MdorY7ZHVOfmSZ/l0GY/JLqcTqfTkPUwaBRSdu5MYXouEo9yZsdKack9ZEOGovUZK8ET2xNqP4Y9/R4m",
-	"YihsPsI4vE7uEP+jSLYXdD5Jq2nrb0yvq5LdiATlXodz+EwJdwhVT37zf+GvWPfVqsq/74T5wZeb+UgA",
-	"D1rW15jP4y9o96GcLVl84Y7f0F0mD1Fvf/dsrPfjm42WCm8owAtAfkT3bvjcR/E+SDRlqc7VX4UhuLLn",
-	"oevAcOuPeHO8bxQVk5rw9vucrfQWu/yv6/kKA7uxKHamrpISdiwxoiJgsHLztEDb37AB0nnCXul4JzDw",
-	"jTGb9i0eYI9Uj2Col6Fdx+8qRj7hNua0ineLhOMVMp+Ufx7rBZMiaXJ9+wa01BRyIe+a1iCR7XzuHc6H",
-	"VpdTQ8pYYFl01jB5EEZzbXZ+DUpvR7jKGGcwAszdz2ICo2T9E5mySfNmvUiugabIqirbtYixApFbDJli",
-	"7FVbK28qkSPhIamR6cpLn4E+manG4cvISsYrwDCkx0Ebv6GbKS984xKh5iJp07YAVKXm0rXzXmFyz4VG",
-	"AFb7GDOmadzsZko6K6rFhP0S8x57DWND4888vUUF66nFxjVX/jZdSe9B+3hwfwDi/3yNjVCCKkzpkOFE",
-	"74vpoU3jQce8aTr4tS9UANauDVvxMg95OtqUsTZCmhDFENbbUygo0sR8viM5NlOYCDNh/l5NpI3mVjK6",
-	"YygYVslt1JQTFa+UGVTi3oYGfl9cg0vSWY9U4ugU/kgaXAzg/o76Gs538pvHpo8HsRbMdqrs3It0jHBu",
-	"DGe+313G3K8vZvamKDOOIn8w75XvmvDA6HFYuw65ekdj0kPI+/ss65BqgPnHrRLlyHGjetDuSQBGbOM9",
-	"P0pHmCmvJLAvoCMcK661Xv9/JLIxw4SHRoX3ltU2lkgMsr1rTErZhtpk6hllxFCGSu/itFXSCAETJmIi",
-	"EpP+ehZ4BU25YK6BsGY3gpUYc39ONxwK5IDpDRVLGb2UfB0Cu6HvVXDmcLYQ29guQVfDwQXPIX8v9+N+",
-	"hmyjhP8joN5P/XgC0rv2Hfm+gAhfYQH7SSVvxSjOXiI2IMvC0Dlvl1mDiZEzXlnty6ikazIVqdGhL3sP",
-	"lyiGJMWrRZpx5bEunykekpeaCrkemr0I6e5fCMl8c4MRvAp7B7jZzimmhb7t95oj9KMTG/FngC2RjmQc",
-	"gW7nXFESGWVvhNIESinEbqlJUl3rKAjYNo+JXbbeCHMrrTbUanymwo163QSUCbs2ur6phK8UkmpZdd9p",
-	"ThWTE8mTQYYG0eSEXcZTDu/OVOh01lfyEDj/tPMGWPvbuXdE6k/u5xUKPTF+DW0hsuaMqM9CyA3Gis0M",
-	"dRX/ZtI1At4LtbX0IhxPPNQOKaWDNMc7PN37ZPCj3UtHAQ3W4wE3Sict+I6Qic+LPGhRUM81fJdEnGwa",
-	"KIQSFXGH17yuqYNDk5GZkyNV2pjUh14ex4omLRNzq2cKs3g6SE/WrjQ+WSmtAiLLXGnjoyZIAK3P/0TJ",
-	"lWHplLwdyny1EjM11lRDukGaeekBdpBqABwnm4rLNtZm/8J+ev7iDRNb+/dg3//d52+zflr4ocoOrPzZ",
-	"GKmNdLvJTP0Lu/7PN8+HR1/yeilmauiZV7b+bZadzrI8jPdvM59PPss+sukML7GJKNwtbBnE1oBeDyHI",
-	"PeRR2DXINYbYt0310F7Wj5k5tawoXE838AwefChH+oLsMkwxZgjT6nztURs4/tNE/UwAE8ZtQebE561O",
-	"whoP0D/aSPFRmEjCgS34XIAC8+/vXr8ahN3rjVCXb64+F3bDfa5b5R9p7UIfgn4d6UYexuPegc4w7P1t",
-	"pEGprE2VnWcnt6coJ/z7PTWxV+KQJyUETqcXdRJvdE27Ep85FpMzQw3fedZNazj2IrRw5xlZ1WwlVQlK",
-	"bLj2ARM4NHMhANFM2KjX/cl+DGWPFXeYbY7cD5v9eFzO44XGLcL3YweBmY81cJLKOl5VqBT4byKpvf/4",
-	"/wIAAP//",
+	"5H37cxs3muC/gurdqrFTbYqSHWdGqq07xbEn2vOrbGVzO6FvGuwGSaybAA9Ai+K4/L9ffd8HdKNfJGXL",
+	"mU1dfonM7sbjw/d+4VOS6/VGK6GcTc4/JRtu+Fo4YfBfvCiMsPhnIWxu5MZJrZLz5HolmHi05rJk/h2m",
+	"F8ytBDNar5M0Ebd8vSlFcp7AD49O/6f/YZLjYwmDbLhbJWmi+BreC3OliRH/t5JGFMm5M5VIE5uvxJrD",
+	"ItxuA69aZ6RaJp8/p0mu1UIuH8lieI2ZLLKwMnq1MhyfR0s8HVxPM/K+FcWDLLRZc5ecJ1K5p0+SNCxX",
+	"KieWwuB6F1IVUh23YP9uC5prIRx8f/rDMBSj8e8CyM/0srDuR11IgSf+rAWvc8AU5YRyiBibTSlzfHLy",
+	"X5Ye+0Va+jtfcbUUb1QplYBfbLVec7NLzpPn/hnzD9PkhpcVvjTX+qNUy8vN5pd3L5PzZOXc5vzkxP98",
+	"/ng6nZ7cnCZpkpdSKHdVJOfJ9PTs8ZPvn/7w6M9/4fNHeSEWj+CnR/Ab/AS/1F+8F7kRcESGq0KvH+Xl",
+	"6WPlHtnHuXnsANCKzwHOBK+N0f8lcnf1k03Of0tOp8kHANPCCLu6Uk6YG14m50+nNeyu5VroyiXnp2fw",
+	"o9brl9K6X96+xoMx1k0WpdamQwtWmBuZi1+sMPSqKKVWvPOWE4rfZcdwpOEU3gtzI0z7FP5TV4bprWL1",
+	"cVh660uOow02sbXN+/b85AT4xCTazsnzX9+fhHkn3K5vkzTZcGu32sAGN0+s3U4NoPB/pyOorDCezJ7/",
+	"78tXb18+n83oRaKghrz+1YhFcp78y0nDXE/oqT1pkxV+2GYDl46VglvHtAKmBQtwcDoO+EJuRCGUk7y0",
+	"KTIJv3QGi2NcFfhjhyf/SAfG+GbDuBEs8IVJj0cQI7AbrSwR8mWei40TA9zqyrGtLEs2F6yAlXLLrNYK",
+	"/r/R1sp5KSbs1xV3sAeBa5GO2ZXeWiYVrd1xV/l9wFHZegOejdlJ8jlFRlTK3B3Pg/BPY7RJzpMe62db",
+	"bhnhXsG4o5XwtWBOrsUFM4IXsFK+5FLhgozYCP8efZYcfdjPcREDh3y9d1XzHbN6Lea62DFRWtFa5lqv",
+	"hXIT9lq7FZxq9OEFc2ZHK0fIIYkoXtIyvgh80g/B8IcLXEaplwG1AKVW3OLfhXBclvaeoAMj57oqC6a0",
+	"Y4VmbiUtU3qbsoU2zC+VzUXOKyuYdJYV3PE5t4LlXMFHc0B1nq9EMWEIcHqzxr/2PjzEbnhJwvk+UK1Z",
+	"SGUF8LOFFGUBvOwT/Qm8hthlmqyFtXyJUr6yDqjDAI25FQuM9II5zaxQRcwHWKWEys0OyDRFPsHLUm/f",
+	"llyqn6+v38I3QNvJ57SZtMtDe7PPAbRuK4Rip0gFf376ZDpNPn/4+tN9owTThq21EQxlje3AaRC38Xhe",
+	"8RK0LPEVB+QFBUPiKrSwiF8rfiM8EsNS56IALFsPn1gtVjZKtSAnaTDO8E3ALd5RO+8DftfRLvobgGVH",
+	"u1gJI8bh+Vq7F7pSXw5Og/SkdJeZAdbCamTBnvxweno/PGH/ZEDXRQqYJR3yJKWZrfIVihb42QsV9oCr",
+	"HWLfQ4TBtdYvuVmKe0IpaVkJwxnmVhyI55X8MbnfQx+dZ+yg6+lJplsr3AtZOtIJC7HgVemS898+dCd9",
+	"KdfAV7cr6cHYMvNYKZFRgHxnHAa1E3ZJj6Rljn8UiskFsCNmqpJ0AB5rN0ujqw1bSDdhv0q30pWbKe5/",
+	"xa9IKTCCBpvEptBvv0XWanJOBhBoL0txm5wn/+cVWUrI9eL3BGij0YtByZvNQM371+Tzhw9pIp1YD5i9",
+	"l35tekEbusBVEkjWDPkmbCaJBth32HQG76oSNQpvk3Fj+A7+raqyjNXq7vOefcaLQsLfvHxr9EYYh4bc",
+	"gpdW9HTMPAf90Gk8htoE0GbJlfwHjhirZSB1dipfGa3kP0StpT1H5Zd5HR2VgB2bi1KrJXN6MlMz9Wa/",
+	"Dgt4EjTQc5YFsy5Lw99ksGU4ZRZsoAw1gDeXlVshvWckQrN0prKgpPtPglVBn7y+fvkKlFKh2Fy7FWJW",
+	"WF1KA8KKUAaR8VGD8VPCcydvRB8p3gsHClvQhpxmGRxYBmRTgmLCttp8tBGbarGvlMCpWYYnlTENbHUr",
+	"rWCPGC+tZkYuV47xhQMN31N1yirlZNkbXTAltgBoR+pzRDCERaDevlHlroNVc61LwRXgVVt7aHGIYVyC",
+	"90F1r88BOJLXX/zCMm86ZhP2LDp92Ln3aCD2KJYbba3fh4OdxdrNxUyRqocKHHBCoW6k0QoUYsu0Knet",
+	"HfvljhBSd8uieEPoL8xPes2lsge4o38rsMSN0KCQSsW2K20FAz4z17fC1qix5js8LeCS3ohGlqh2jaYv",
+	"LT4iIyAy8HDrJmWoa3Oko9pE2BLvZDzMSTjFVSBoYf5kwzOaEZGMFbgDFKriRhimN0KJYjJT76t54XeX",
+	"60o5mLZobVei92DCXoqFY2K9cbuUwRi7aFAP1jbbTmKjOma1HZ/UYQbIld0KU1v80Vk9naY9Is21Kizj",
+	"JJ7gJECkAN1xNHGBjxQiLyWYsvXprHmBJ+o53VwsQGnFA0DOtdHGBevCfzNT1vEdiAZWcgfMElbJrANj",
+	"GYHZJktYa+w5fHwGKiW/letqnZw/fjqdpslaKvrn96NQqZ2MacLb8n2fBIpVAfiycittpNuh/yYCaO3K",
+	"KfVSqslaAp3qhdPowvP+kQ5baPsgXoVP2HPlDGf1VAGaFuwApz8KZSfsGckj6ZBtK05ijeWlrgoi9JYV",
+	"OFNZe4EbbpwSpr9QlU3Yq451VX+bTRiwxka6tA7qKBiMnE6D1B2f2qf9UIs8N6QioUsioKMEVCtL0oIl",
+	"oiR8BCLdfx9orbePQTfe2GLfV3MQ8G2MCCRBr/SO338TFlJzeaQoALD/0DbkNWGXilgJc+LWsbXgKngW",
+	"cNb2NnoLWPPbl0It3So5PwOqOXgWOX8G4n0Bar5oc/ukt6H4VdjVLjhQ8/oBHEOD11Kxt89foT2W0pkY",
+	"ZoFF8pKQl/ecryQ5ZqoZ0ls8jlm5VCQUONtU81LmMCZynh1pyKayThQwbVAE0fJHWeRPwe6sE+s2GI9B",
+	"2sbdvhdEl43JxB7QNw/Z1U+xr8iIpbTOG27eDdNjDcVaAliVE2Y/RR7p+z9yfyE40KXJ/+BlJdgDOAVY",
+	"7tVPD71lj18xi5+NbbK3AXblGoFrV4BB6LA7ZxxEhzaiCEOCrmZZ9p3/L/OqK6IMcoWuJlkKfoNcE7QB",
+	"bdhHITZEftx+BGwIP8wUTXFB3iTeojunmRFrjSO14T0SNanFV+3DPwTzNNka6USjiH5ugggRitGn7dP4",
+	"dSVQdwnA3qtcTxho50GzdpptvLPwAogKLWWU47wAcMGanECkVAOq82E9MkQ+9lNJw+Jr8v9VzNl7UvTs",
+	"hL3zFlFts4wJu8OBlYzERrBtHGo+c8HKWm1DVZEkh4qG1pUrtf440YuFzMXjp9+Pjj8uTlmlSthp1jYp",
+	"MpjOCjcsXY+c+BiyBkb8D61+4rs2cz/9c08/hHeYVMgwBVtUrjIkpsj3UYsvAFYtuYDtRnZxMWHvV7XH",
+	"GoGMtgwnNlfrh1upCr2NPSkkBAMyPMi82P8VX7zCDWQpO/3zFPi/38bDFvhwS+Nq5A+PYy3y9BgtcihC",
+	"/bpaz8FMGAiop2wpb8Cu3jX+9HR/eHzEFI3WsOa3z7TKK2OEcu/I+9U5yt5JhteA2muQoo7pUb9SBUha",
+	"vmMcTCYn12LSvMlra5bnZPqcTmGosx8i2F8gI52puSj1lm1RgUX/h9HOlcBVNrqU+Y5ZQKsH2fOtfRVt",
+	"Jd9lndPbe3in0zsf3prfBji8FeaVVJUTHQtpemfILSX5WlEH3bE1jupjfN743XKvslPMDyOuKZNrsJMs",
+	"/shKbt1kpt7qEgFFNiMaZWCQWfZ0yk5Y1olPZMH3adlGGD81Bee0XnfsqeleaMLzGJ5Pp8cAVGknF7tf",
+	"rE+MOUpCgcFOTAK/lqScebV1C5Kcx24ANKrjUMhHsXFkWsYBXDgLWg16HVPmtP4iYaVBVX2f640YNvWG",
+	"GfEkvNhT+GGkmqnRaYmCLLqUCXK9S8WyeojsgJ2Hvj34fdfNVQD1hfRlEDhrXQhDmrdQziugx5lyB/d4",
+	"UMY0aQtdZvnWP6mVbx+p93wlWiC5Jcf1QubVwjBXXzGcqfvSDOtJRlTDmRrRDaOkjfvRB+PUj71+uKuf",
+	"anu565FGZxwI8EbStuIV5E8Tt87WEQjgbWmsHbYkfNuVdTpN0uT09OvcWL10lqMcWSE467aaAQpbkGaB",
+	"Ps6JnMS20S7aQRvgnMim8XVb+7neeHpglzPlBUDnkQ+fe0CTUxr1bpCjIU+hBCPZpWxTVhYOIxfWSrW8",
+	"g98Lo813lXrdHKBYTzgbdwniHghNeB1j68nAENtFd54ovCsP8GfBZSmKWo82wOgpewTgYNqS/uyQcLrz",
+	"puMcp72Gx/PRhE1CikgHBW5khwgGXiKR7WkMhskaUs3IIzxT3iWsdBTEK8mxXW0uGh06mM00OkJa3CKK",
+	"lsDlyLdBztNRQtyT2XWQf3dTvz4dBbQ462rCrhSqfwqTiLxZSjRZbWj75JBfo4JT2xKxFwysgsB+Gq89",
+	"wWPFbePab298OFWwt0fMs3qmi6Ho1Uobx3JdRLKbWw18czdgUNfuqOgsUE5rEGZSsQ037sKLDNJxyhI+",
+	"2oqy7DmeRiyA7srfS5UPLR1+pklwoX7hoGDaC5bB0WcH1nA2PXv66PT00dnZ9fQv59Pp+XT6t1iAFdyJ",
+	"R8DZBlBp/+LT5PaRXoNU2LidD0XVG7oWt244/9fvAeSWNoXHGzQwnGaFZnwOOCLvFcRG8DX841i9tuGL",
+	"oiyRJIIYieSM/RPLeSlUwQ2KJq1ykTINyk2ulRI5DGrrSOEOY0/o4DKgW8wU6cEEAG9x5NwKz336BoIl",
+	"dk5h62hqI8AYKzss41gluUm73ctaf5JG5E6bHXtAX8R+z07CcyfKjrQjKD0yBNmQldjfx/cJ2P03rcSB",
+	"HYJQZf+IQguer813De/zx391+fqyzsXDlJTaPW4RZ1BXQGyR4YAdK0QuC2ER2WdKWpY5XfAdBe4pbNeO",
+	"NjYBD9ddGzDgB9n137KHNPwv18+YXLTkuBWOCQn43IkqVEZvxMnfKiPz1THwAxFwNZQf+1NHKcUM3e1K",
+	"I4Nilt+AdTSQDkCELResUh8VxlivV5SUYPziO7bkTBFXqPW99o7+Mj2GDTTJzXvRAOQkHfawVYMKdfbT",
+	"m1eXV69nMxg0wwwN+CsWU1nX/GkfQie9+uAxfI4TmX/rCvVu1O1D/b2mwFY3m+Y9cun+mf6stz6OEqQf",
+	"CUW98MnaHUm51F7rbWeSkOp4OFEc3/qcJguj194FcDinKH7XfxsY0DHf1u9+ThO9VRRC5mX5ZoEpkPs+",
+	"f4Ovf/7QPS0v9gYkeGYqpaRaZudD7nzpJiybG/1RqOwcsx3IJkNVgyuKE1GgBUwZrtgaLFawZC26FIxe",
+	"43hSLVMm1UwtqrLEBMGgp1ghWNaoR9kE/2UcrYk4DMUlSL9XOpgz7YWynYDFFtLiu/gtMjG7lS5fiYLp",
+	"xQJxXIFi/1viNw6oiRtMEEY4MdCcHwcwNYq+1N/cScN7Nqzb0eZo9pY2IQOP7OkSI9O+kLf9WdEruNbW",
+	"sVJ+FOWOrUS5scMT+VUcO99Xq4P7J/4anXBkxUfre18JH8DJQ0T+K7zTY5hIn4HiW/jU2kN85O3j6HCa",
+	"DtPyS0sD6zvMgUOh0qcO77xzpd/BMETfpO56nu7qbJK17Qzap8+M7XmO9jqNek6irpW/30YNK0DDPg0+",
+	"MFTXW8CxjAMjPNaaHkHvO5U8edna0zzbtUU2Uup4s2hRXDT6UVAAuWtVcezT5varDVQ0GUE6WmMLK+qN",
+	"D+NxkO5tzA01Tf3tUtZK2AT6YvQiqoGKdjQdjPZ4j0J/5FfB14CaZMo2PvMakDUvqwLgyUGHk8IGjxZY",
+	"aq05z55MxxxPA1O+o4zhvueABGaHIL8fHfl5acUWrMGxKSjL0juOQkZje8oVtwH5w+yUqi2VdYIXh0GL",
+	"S3nBZVkbyEN7xSK3KPCLCQXkCLWOIozHzfTXiptiqNqOZiKNBvdjNVuDTSyUw8O74UraFVW0wQnSqtre",
+	"KHJK+iRGCSstpbgRtIMjV/hOOCKXPbCgkBcrtVoK03M+HznRLwqguP/wg5nvyz1gR0IR9Hfi4EQd6id8",
+	"7myzh4zt1XUQpHOKEWWmDfkP8QwSJc+VI5E3oEp16zgt5ph6rYaYoa95CSFFMK1IEfIh0jY78q9dHQzz",
+	"+xdb0Hzyw+npgB+7f5SCaosGtavT6QHtakjcGDc63kFtbVB8DZolYlFZVONr301daIVpw5HfQlrvlHMa",
+	"SD/nKhe1u8lr+5TRjWY4DtzW6+un+6VTc2ABEATesI1BvAqFn+2zF+HnAUSTlm2NHjYzQi3ckAJGz4AB",
+	"58IoUaTolvTc6PiKGFEWvgaqqwR1wEF7GNy0P7N95NQkXo7REdmaB4joj4ne3Bd1k4lrHVdFy3f7J9tw",
+	"Vh7qESYs21AUv/UZ1QD62BdW6qIfr8CUtZnqlulyVohSLLkTVDasgZkZfSMmWN7juJM3IktZ5nPxYY3b",
+	"wP9QhNQBOEx1DpGSyUxlUt1I2lX9cpAL9UdBLHjCDJCAgxWh20a9DvR+0TKw2wYO36bdaIADLqkjKTai",
+	"gAENEutPe+w6csfhK2lTDbTRVoZcWxC+tl09nUW1Ar9NP/x2+mGCdXHZEDrVda57+UZwiRyECO2mGXYY",
+	"GnWF3B0L3LBAjy3AEJLB97GsSg5734CZBEBZc5evhMXgAthBAYpYlTxhv2w2vqlCqbegXHIrWCEXC2FC",
+	"aqPs1Dk9+B/yYdbnE1EB4rB0pyA+447iF+O9dai+1bJC2k3Jd+iLjTE6lDeiL7eFqr5AsnesvhCyp2f1",
+	"wRXaNuyU47fs3fOztrFVl1weOvkGGmH24bMnguw7empPIGqbSojC11g5IF3vkOVsI4wlc+PrNJ/UYxCV",
+	"H2sljlGFDgfu84PeOmSZ1HIB1u8t9mUlC7IScdeddH6/5r/nJberoeP+KpF10N+1ON4X2F73M9SbqC/A",
+	"TauGxW0xv603lRxhhTbuIELsLnv75v01m0wmJ0Y4s8sm4z2VetN8lGpgomzDzUeUNTwE9L0nQglm4YC8",
+	"qncR3BRRWgiacejfcNrnzWCUl3x+PpgKEm1BdkV/Fp9y4stJfDytn4AyYRniQWsAvahzeYKNOFOxadFS",
+	"dVM8uHJXS/A64NZUKvpUjQkjxZmXOF9NPZS94TTmf6Y46Uw1irUsGr2a4ACmHQ5tsI7d6RK0DytLoRwO",
+	"TemisPh6rb7MjgOXupGOXH8zlcGrnW9a3UFg5CXYa81LsZVd2Y3Mpa5suRu2t2PeSzgBtFPbg4EMPWBA",
+	"9OM2vKmYpAlO3ubUo7SL2NtUSQyWRZgdniMiWs4V0tpA6Lsf6sb1HJn/Au9GkUoFWO+DKjJHsSEjU2By",
+	"uCFcf6tar1/X8cgxdaeX/YvuATZYzGYPhQ1SSuYydY2t9H6z8fjAn+8hPmDc4GmquG6ONalCXt+4IBlH",
+	"rrvUV0zfOgazf8N4hhuNZPjmOj6Q0V5CN4eZeKONhWyLv6BWGjMY51kV8krPbY5z5yL79sLWL5+kVExN",
+	"NTHWWJfuM7cRkQZVlk6gth899rUMwTH3J8tupNh2FI44w1LaofgxJtAMeeHi6qgmzyYYazpOh40PpJvJ",
+	"cxTDqJdxOCBX24vfEDVLbt0zvd5wI327lgGa4mXZQBlMQnLR5vidKEiLtxW2x5iwa0q/22yECnmiguer",
+	"AFkUV5SPtNKV+cZ7ezVufnlmEZ8oeZ513YXIp3WGJOc6YwvJjGTSN1t/hy4b9O3hUHunvTMdo7k4weEu",
+	"NFcrIUNUVvKlTxEeHhbVARuSiJe6MdFAaeH2o2jnWDfVZEG4oIPcOvh4wn6xFS9L6p+yBcWlk+AWhbBl",
+	"KYLfhTzt/ayf07OBSOdhmwTg/VaX5Rj1NPtD/OpvskU/35Ye3g2GB2piqD1YiP/tdWOEALNqtytdfkt5",
+	"qbT7EeMt/ZX+gg1ckD021WcI0KiVDNZgKM0WlUG+HsqgegkNXo3+vWi4RpToLNKYZOKtD5Htz4KXbtX3",
+	"ceUrkX+0IzYkHmBQCY5us0RTPYOBh0Lr+uO4GB3LrB0WiR0YaUx4oP2Mg4DW1YNDyMVrDjNkVA7ptrSH",
+	"gxJ7WHtrue8uYq0+1MAcyjzpbNx7mnD/OOXQ7t+E5LK+KhlSrJBPdtobtQK8seM+akZHHpo2PIcjyeGc",
+	"m1zS1txLaqonrTcvj1KLVtq64ZQGeIIOu4tW1kKuleNSCZP6AISpFKqAXVdTIrb20Q/FXxZDKLCRxfCs",
+	"YUfK+7aUryrQnVDs6ZBAsMeodvuO6MsZ0n4c88FYBDZtfp9iDlYh9rrpExraGod9gfhajW9NDB1Y0poX",
+	"7YM6/eGLPIKgmB6w7qOWq1SY5Vj46ijkDEksxSjlYVFPY4RROzfLXLvIlErfDrh567nSGsrRJsfOaSRs",
+	"90YJNG5Jnge7GMNToHJg7rhd6S2mjV6BySOo2zF1QPGVNL5JZt3vF20iGGEgtke5x0env8Yx/MEkWBFp",
+	"qUcO2YpkDg5aR8CGkEbXATIb1YxEmfA+xZxpwzZG3vR8B7yUuTjkqvFfHuKua/SOYX9o+iAuOBxo23ZI",
+	"utYbb1YQwTgN5zeGZi+4LKthmbBrVPleWk8nVozPhyz0oiO9MaT3Wqvnt9I6odwrKudK7tWHro2pqZcc",
+	"dlhf4it2602R/7mbk3OPvp7gLfQZKaHznPSZuYP9JoeXACQ6bH7phRMYkgLlfttaw+ODuT5D7iCaawxd",
+	"MKdnuPljbZB573k1dzY0hWjjTN3acSiTAP3Ke0zNsUyvnt23R4p/C0lsveUedjAGwaaooiOAxy4ZGXc9",
+	"f4lDmRIFh/G5qW31XrdQlubLpON5jzI5Gn1jwOBYNJznODEQs6tBIbAMyHn8eITPg6MdcAJ4pee/tQNA",
+	"uiiF5Z9h9h8VuWhVXB8ZxVDi9sDhyCHnE3xWsyGfuxCuYECrKaP2ttleoJx+FVD0Vonix90d8/djK9C3",
+	"OaTk3f3bESFjs72jL3OLjSdSIczO96U7UxmToXzSuqhoPD2WEgsV1SZSKBkT+rGcyOmKrjOI9nc+nvyM",
+	"dFBnSBetNbWyoHy2k6mzXuvhu+lO/s2+pNYFH0u2i/cCqwosdWOEFcqxgu8CGHqlnJ3iyPmuTqc+mhF7",
+	"7flAPmFz/5R3X8Q1MYC2tQhJR7xfNWk2LD6w5gCfIdn4H8JY38G7q0Su19INpYjA703FHNhAlSyp4K1F",
+	"vo8XZ/x0no9qVo6vNwPkKBs2BQMXx/DJQy5/3Eo87RAofvX1S4OuP0mdqTDH1mCOg+/WpmvsmrDL0CW7",
+	"d7cKL4pQcNu4epZxwQzWvfhmVQMqPXHSIe5V25fh/pYRw2Yw2X0xVlxA4/I1dlNfiXUr8yNqo59T2gT1",
+	"AG1SPw5OTBsdmzfIypAWx1vgwar1BbY4NktRR5ewGWnd5ctfUKS1EtgY3xyT+38o6kLN5b35KlUIwFyw",
+	"KbmjMBUBkaU71xGFX7osxJDzrlVaSMlJHh8b1PTBnLZjHldTaPEtVSFqvTZ2jk2TcFzlQpsmoyfEQdtd",
+	"ruNjPPLQYOxBHH7VNHf3gKK0cKeXold7f7hEI8xTbzqtybLG5zj7xp9nC6v6fAdmkWqh+8v/X1hKjKJ5",
+	"IDTf6l4vVdzHtukcRL6mFJ6jo6rAThFSK4v3I3z33V+pVz+ldYjiu+9m6nTC/ipvGpOS17c1NA2euBrs",
+	"p9vtpfug03ziIToEeLdsf6YYaxy4RpeCZVE336s15VLiPzL2YDdyedzDyUydTdjbyrVaWzodInC9PkMz",
+	"9XjC3mOjsa7ap33a3gn9bjPqhecLKzcbQZk6XdstbffoXOiy1NvJTD2ZsHf+aq85zz/6fN2/Po8mOK+1",
+	"YJ8Q0aqhahV8p6Fs/FrcuiwUVIdstMlMfT9hLymjtz3Jyaf6YsnPJzSEv6riJFQIZf0EQTy1Ujj21mDy",
+	"q6gsKzSaYtKt8PRolrVwRuY2Q+S67IIU+w+JxQJzF0h2XNT7U0JEni6PjnA4lGPYqRvFuxlQo5vv8P8p",
+	"pkZQHyMUp9jBjjCXSmXoJ4pVE+6jU8x+9x0Kr39//+Y1I5q05yzD+o6MOmhu4whVyjKqNcmoTQqlZNCN",
+	"S03KGcueTKdZ3UM85Dne6d4k9kBpXBbgVO0r9Sn2nDribSkOH6Ir3l3+MGXZk7OzzCc7csoo71xzxR5g",
+	"EwPybjS9SZRIm/GwXd+CGbrzA7Mb91yn8rC5AEjaupu0t4/8VTVkf+CdIuhyk478k3UIerNJ0uQmKKXJ",
+	"6WQ6maJw3AjFNxLUysl08hivbHQrFNMBueHv5VAL7XfCVUbRGtqIREoCMWoSNxdNz0FkF0HsRtE9Rq26",
+	"qb56jdYu7KVOksZrMpfCtQqP6WrZ6G7Ds+n0iDufmnubjjI4Otc79oyOzwPXp3RAAl99T2sbmqnew0n7",
+	"ej+85am+3/MlgK5nQAEMHF/iZZrtlX4ATWIwcvkesMgCSopth6EAXYfyB+qz0fDH0PuZ2mdgz2ffh5v4",
+	"uE/YlcFwB1SdqYGbvYBxZLIglvaCqsywfbWuXEpN9emCElK8UrYUzt9QEu4NwO/Tmrun1I+G7hmKun90",
+	"mDpXxUxlUZODrLncKHBNX5200xWlashQYGyZXCrY04Rdqp23UYhJxW2IOgwHqNYnjqfMal9Oy9bS2g1W",
+	"FVLvnZp7LTWrgKXIfIgC4DyfdW49bq753Y0jWHQTcB+hOzR0eica+qqbUYcvzSTUgZU9OYZomisE4YvT",
+	"x4e/qC+Igw/Ozo6hS7pE8j7o+LLoqUZ7aPhzmgwpGkTUIDQGvOy+im+oqVHUyII84UtRXwcXIrBNgNg/",
+	"CPXC7LKrmc1U0zo91p2x/xv394dxI/qYTItv7fbH3VXR5+hPRgJWPayhmNiXog3Ns/+L+m7F+0CDdxTC",
+	"Ox4T0v2CuNeu6stk6vAhTP+JLOGPcqDvV3p7p+OMb+Yfie80r5w0t9d//pAmm2oQFTYlz1GydzDhur7p",
+	"eNBkwHt6gjYsC7pBwxc79XSEgE+F8KZB16gDqY4ePjBgMmYQQUWBtStz0VzUDKoGCHo03rjPXJ6wYxSC",
+	"BWZ9w3ckuKWZKa8a+FJZIAdxmwuEzfng5YPNTYJ1q+z2bS1BT6WWtc2CaBUzpcMlYJilUvfejq93ad9/",
+	"RCzKM2ecY0DEVyMEec9SfvrPlvIeD34n8n4y/cvhD+p7yf8QioRvtf/VusRJ3Mdor4zZHlGdm0b9wsN1",
+	"ESHR5XQ6nYash0GjkLJzZwrTc5F4lDM7VkhL7iEbMhStz1gJntieUHsR9vR7mIihsPkI4/A6ugv/jyLZ",
+	"XtL5RC3Trb/5vyoLNhcRyr0J5/CVEu4Qqp588n/hr1j31arKv+uE6cGXm/lIAA9a1teYz0OlmqFt05Ys",
+	"vnBXdeguk4aot79Dua7345uNlgpv2sCLbF6gezd87qN4HyWaslTn6q90EVzZ89B1YLj1By1MFaFRVJ3U",
+	"BBLMpmylt3hbxbrKVxjYrYtiZ+oqKmHHEiMqAgYrN40LtP1NMSCdJ+y1ru+2Br4xZtO+wwPskeoRDPUy",
+	"tOv4XcXIF9wqHlfxbpFwvELmk/LP63rBqEiaXN++kTI1N13I26Y1SM12vvYu8kOrS6mxal1gmXXWMLkX",
+	"RnNtdn4NSm9HuMoYZzACzN2vYgKjZP0zmbJRE3K9iK4zp8iqKtq1iHUFIrcYMsXYq7ZWzkuRIuEhqZHp",
+	"ygufgT6Zqcbhy8hKxqvsMKTHQRuf0w2rF75xiVC5iNq0LQBVqUl65bxXmNxzoRGA1T7GjGka891MSWdF",
+	"uZiwX+u8x17j49DANo1vA8J6arFxzdXVTXfdO9A+HtwfgPi/XmMjlKAKUzpkONG7Ynpo03jQMW+aDn7t",
+	"i0GAtWvDVrxIQ56ONkVdGyFNiGII6+0pFBRxYj7fkRybKUyEmTB/PyzSRnO7Ht2VFQyr6FZ1yomqr0Ya",
+	"VOLehQZ+31yDi9JZj1Ti6BT+SBpcHcD9HfU1nO/kk8emzwexFsx2quzci3SMcG4MZ37cXda5X9/M7I1R",
+	"ZhxF/mDeK9814Z7R47B2HXL1jsak+5D3d1nWIdUA849bJco1x63Vg3ZPAjBiG+/5UTrCTHklgX0DHeFY",
+	"ca31+v8jkY0ZJjw0KryzrG7aaQ+yvWtMStmG2mTqGWXEUIZK7wLAVdQIARMm6kQkJv01Q/AKmnLBXANh",
+	"zeaCFRhzf043dQrkgPFNK0tZeyn5OgR2Q9+r4MzhbCG2dbsEXQ4HFzyH/L3cj/sZsq0l/B8B9X7uxxOQ",
+	"3rXvyPcNRPgKC9hPSnkjRnH2ErEBWRaGznm7zBpMjJTx0mpfRiVdk6lIjQ592Xu4DDQkKV4t4owrj3Xp",
+	"TPGQvNRUyPXQ7GVId/9GSOabG4zgVdg7wM12TjEu9G2/1xyhH53YiD8DbIl0JOMIdJtzRUlklL0RShMo",
+	"pRC7pUZJda2jIGDbtE7sstVGmBtptaFW4zMVbobsJqBM2LXR1bwUvlJIqmXZfac5VUxOJE8GGRpEkxN2",
+	"WZ9yeHemQqezvpKHwPmnnTfA2t8yvyNSf3w3r1DoifFbaAuRNGdEfRZCbjBWbCaoq/g3o64R8F6oraUX",
+	"4XjqQ+2QUjxIc7zD032IBj/avXQU0GA9HnCjdNKC7wiZ+LzIgxYF9VzDd0nEyaaBQihREbd4XfGaOjg0",
+	"GZkpOVKlrZP60MvjWNakZWJu9UxhFk8H6cnalcYnK8VVQGSZK2181AQJoPX5nyi5MiydkrdDma9WYqbG",
+	"mmpIN0gzrzzADlINgONkU3LZxtrkX9jPz1++ZWJr/x7s+7/7/G3WTws/VNmBlT8bI7WRbjeZqX9h1//5",
+	"9vnw6EteLcVMDT3zyta/zZLTWZKG8f5t5vPJZ8lnNp3hZUw1CncLWwaxNaDXfQhyD3kUdg1yjSH2AZUx",
+	"xmt6NTgj7yENk3KM50ZvrTAMc4OkowLLDV+KOmTxICM9/hxp52Tl1mX2MI3zzfEqQbTSQz8GsuFboQKS",
+	"NzM1r5zDqwQ1c8EFTE5LnNVuBP9o2XO1LKVdpeyvwqy5StkLsGtWSFdXjpcSfmuklKU0/LrMOOxKm1iW",
+	"1coQy0qultkF3ftP7VeNOK6KbVjz9ef/u+eohomPdGTtQ6J702Mjj+cBFRZI4KYpoNur/WByWiVLylih",
+	"y9QGzyJU5H1DjSFMMeYLotX58rs2gPynkQUWwSaM24LMiU/dnoQ1HmAV6CaoH4WJJBzagud4IdO/v3/z",
+	"ehB2bzZCXb69+lrYDbd6b1VAxeU7fQj6dcQbuZ+gUwc6w7D3F0sHu6oyZXKenNycoqrk3+9ZSr0qnzSq",
+	"onE6vnOZ1APXdOzxyZN1fnIoYz1Pupk9x95pGa6vJMcSW0lVgB0Xbj7BHKaIATcTNuTZn+xFqPwtucOC",
+	"C1QAsN+Vx+W0vpu+Jfv82EFnTMd6mIHI4WWJerH/pia1D5//XwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -65,6 +65,7 @@ type api struct {
 	state      *store.DB
 	log        *syncBuffer
 	changed    *changes
+	operations apiservices.Operations
 	unattended atomic.Bool // nobody looks after the configurations
 }
 
@@ -96,7 +97,7 @@ func serveStore(t *testing.T, store apiservices.ConfigurationStore) *api {
 
 func (a *api) start(t *testing.T, store apiservices.ConfigurationStore, operations apiservices.Operations) {
 	t.Helper()
-	a.log, a.changed = &syncBuffer{}, &changes{}
+	a.log, a.changed, a.operations = &syncBuffer{}, &changes{}, operations
 	handler, err := apiservices.NewHandler(apiservices.Deps{
 		Configurations: store,
 		Operations:     operations,

@@ -25,6 +25,8 @@ var (
 // Operations shows how the synchronisation is going. A configuration that is
 // not known is answered with conf.ErrNotFound.
 type Operations interface {
+	// Summaries returns the status of all configurations, the oldest first.
+	Summaries(ctx context.Context) ([]apiserver.ConfigurationSummary, error)
 	Status(ctx context.Context, config int64) (apiserver.ConfigurationStatus, error)
 	Rooms(ctx context.Context, config int64) ([]apiserver.RoomStatus, error)
 	// Room fails with ErrNoRoom.
@@ -43,6 +45,15 @@ type Operations interface {
 
 // operations answers the operations on what runs.
 type operations struct{ of Operations }
+
+// GetSummary tells how all configurations are doing.
+func (s operations) GetSummary(ctx context.Context, _ apiserver.GetSummaryRequestObject) (apiserver.GetSummaryResponseObject, error) {
+	summaries, err := s.of.Summaries(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the status of all configurations: %w", err)
+	}
+	return apiserver.GetSummary200JSONResponse(summaries), nil
+}
 
 // GetStatus tells how a configuration is doing.
 func (s operations) GetStatus(ctx context.Context, request apiserver.GetStatusRequestObject) (apiserver.GetStatusResponseObject, error) {

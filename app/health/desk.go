@@ -27,6 +27,7 @@ var _ apiservices.Operations = (*Desk)(nil)
 
 // Configurations finds a configuration, or fails with conf.ErrNotFound.
 type Configurations interface {
+	List(ctx context.Context) ([]conf.Configuration, error)
 	Get(ctx context.Context, id int64) (conf.Configuration, error)
 }
 
@@ -63,15 +64,46 @@ func (d *Desk) Status(ctx context.Context, config int64) (apiserver.Configuratio
 	return presentStatus(c.Status, overviews[0]), nil
 }
 
+// Summaries implements apiservices.Operations.
+func (d *Desk) Summaries(ctx context.Context) ([]apiserver.ConfigurationSummary, error) {
+	configurations, err := d.configurations.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	overviews, err := d.db.Overviews(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[meeting.ConfigID]store.Overview, len(overviews))
+	for _, o := range overviews {
+		byID[o.Config] = o
+	}
+	summaries := make([]apiserver.ConfigurationSummary, 0, len(configurations))
+	for _, c := range configurations {
+		if o, there := byID[meeting.ConfigID(c.ID)]; there { // not removed between the two looks
+			summaries = append(summaries, apiserver.ConfigurationSummary{
+				Id: c.ID, RoomListUPN: c.RoomListUPN, TimeZone: c.TimeZone, ProjectIDs: append([]string{}, c.ProjectIDs...), Status: presentStatus(c.Status, o),
+			})
+		}
+	}
+	return summaries, nil
+}
+
 // Rooms implements apiservices.Operations.
 func (d *Desk) Rooms(ctx context.Context, config int64) ([]apiserver.RoomStatus, error) {
-	return d.rooms(ctx, config, "")
+	return d.rooms(ctx, config, "", meeting.Span{})
+}
+
+// RoomsBetween returns all rooms of a configuration with what both sides say
+// about the time between two instants.
+func (d *Desk) RoomsBetween(ctx context.Context, config int64, from, to time.Time) ([]apiserver.RoomStatus, error) {
+	return d.rooms(ctx, config, "", meeting.SpanOf(from, to))
 }
 
 // Room implements apiservices.Operations.
 func (d *Desk) Room(ctx context.Context, config int64, address string) (apiserver.RoomStatus, error) {
 	room := meeting.AddressOf(address)
-	rooms, err := d.rooms(ctx, config, room)
+	rooms, err := d.rooms(ctx, config, room, meeting.Span{})
 	if err != nil {
 		return apiserver.RoomStatus{}, err
 	}
@@ -81,12 +113,17 @@ func (d *Desk) Room(ctx context.Context, config int64, address string) (apiserve
 	return rooms[0], nil
 }
 
-func (d *Desk) rooms(ctx context.Context, config int64, address meeting.Address) ([]apiserver.RoomStatus, error) {
+// rooms returns the rooms of a configuration, or the one with an address, and
+// what both sides say about a time; without one it is the present day.
+func (d *Desk) rooms(ctx context.Context, config int64, address meeting.Address, span meeting.Span) ([]apiserver.RoomStatus, error) {
 	c, err := d.configurations.Get(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	views, err := d.db.RoomViews(ctx, meeting.ConfigID(config), address, d.today(c.Zone()))
+	if span.Start.IsZero() {
+		span = d.today(c.Zone())
+	}
+	views, err := d.db.RoomViews(ctx, meeting.ConfigID(config), address, span)
 	if err != nil {
 		return nil, err
 	}
