@@ -46,7 +46,7 @@ lint: ## Check style and typical mistakes
 	$(TOOL) golangci-lint run ./...
 
 .PHONY: test
-test: postgresql ## Run all tests
+test: postgresql chromium ## Run all tests
 	go test -race -shuffle=on -count=1 -timeout 30m ./...
 
 .PHONY: soak-model
@@ -94,3 +94,12 @@ postgresql:
 		$$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y postgresql; \
 	}
 	@go run ./db/postgres/cmd -check >/dev/null
+
+# Tests of pages look at them with a real browser.
+.PHONY: chromium
+chromium:
+	@command -v "$${CHROMIUM:-chromium}" chromium-browser google-chrome >/dev/null || { \
+		echo "no Chromium found, installing one"; \
+		as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; fi; \
+		$$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y chromium; \
+	}
