@@ -42,6 +42,9 @@ type Version struct {
 type Deps struct {
 	Configurations ConfigurationStore
 	Operations     Operations
+	// Page, if set, answers browsers that ask for the status of everything, and
+	// the page's forms.
+	Page http.Handler
 	// Changed, if set, is called after a configuration was stored or deleted.
 	// It must not block.
 	Changed func(id int64)
@@ -80,6 +83,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 	router.NotFoundHandler = http.HandlerFunc(notFound)
 	router.MethodNotAllowedHandler = methodNotAllowed(router)
 	router.HandleFunc("/metrics", service.metricsAtRoot(report)).Methods(http.MethodGet)
+	addPage(router, deps.Page)
 	strict := apiserver.NewStrictHandlerWithOptions(service, nil, apiserver.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  malformed,
 		ResponseErrorHandlerFunc: report.internal,

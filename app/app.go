@@ -22,6 +22,7 @@ import (
 	"ews/db/store"
 	"ews/db/upgrade"
 	"ews/eliona"
+	"ews/page"
 	"ews/resources"
 )
 
@@ -120,11 +121,15 @@ func work(ctx context.Context, o Options, client *eliona.Client, database *store
 	configurations := conf.NewRepository(handle, o.Keys)
 	metrics := health.NewMetrics(database, o.Commit, o.Built)
 	supervisor := newSupervisor(o.Log.With("component", "sync"), configurations, database, client, metrics)
+	desk := health.NewDesk(health.DeskOptions{
+		Configurations: configurations, DB: database, Metrics: metrics, Supervised: supervisor.awake,
+	})
+	operators, err := page.New(page.Options{Source: desk, Logger: o.Log.With("component", "page")})
+	if err != nil {
+		return fmt.Errorf("preparing the page: %w", err)
+	}
 	api, err := apiservices.NewHandler(apiservices.Deps{
-		Configurations: configurations,
-		Operations: health.NewDesk(health.DeskOptions{
-			Configurations: configurations, DB: database, Metrics: metrics, Supervised: supervisor.awake,
-		}),
+		Configurations: configurations, Operations: desk, Page: operators,
 		Changed: func(int64) { supervisor.look() },
 		Version: apiservices.Version{Commit: o.Commit, Timestamp: o.Built},
 		Logger:  o.Log.With("component", "api"),

@@ -78,6 +78,14 @@ func TestWhatOperatorsSee(t *testing.T) {
 		require.NotContains(t, string(raw), "Hush-hush")
 	})
 
+	t.Run("a browser gets a page of it", func(t *testing.T) {
+		status, html := get(t, w.API+"/status?lang=de", "Accept", "text/html,*/*;q=0.8")
+		require.Equal(t, http.StatusOK, status)
+		require.Contains(t, string(html), bob)
+		require.Contains(t, string(html), "auf beiden Seiten gleich")
+		require.NotContains(t, string(html), "Hush-hush")
+	})
+
 	t.Run("a finding appears, and is gone once trying again succeeded", func(t *testing.T) {
 		w.fault(map[string]any{"service": "booking", "operation": "POST /bookings/group", "kind": "status", "status": 409})
 		w.outlook(bob, w.at(11), room4)

@@ -1,0 +1,117 @@
+package page
+
+import (
+	"strconv"
+	"time"
+
+	"ews/apiserver"
+)
+
+// fact is one line of what is known; Bad draws the eye.
+type fact struct {
+	Name, Value string
+	More        []string
+	Bad         bool
+}
+
+// count is a part of a fact that is left out when it is 0.
+type count struct {
+	n    int
+	text string
+	bad  bool
+}
+
+func (r reader) facts(s apiserver.ConfigurationStatus) []fact {
+	return []fact{r.exchange(s), r.bookings(s), r.waiting(s), r.roomsKnown(s), r.throttled(s), r.owner(s)}
+}
+
+func (r reader) exchange(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Exchange last asked"), Value: r.agoOrNever(s.FromExchange.LastPoll)}
+	if lag := s.FromExchange.LagSeconds; lag != nil {
+		f.More = append(f.More, r.say("longest ago: %s", r.length(seconds(*lag))))
+	}
+	if at := s.FromExchange.LastRead; at != nil {
+		f.More = append(f.More, r.say("calendar last read as a whole: %s", r.ago(*at)))
+	}
+	return f
+}
+
+func (r reader) throttled(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Throttling"), Value: r.say("none")}
+	if until := s.FromExchange.NotBefore; until != nil {
+		f.Value, f.Bad = r.say("pause until %s", r.second(*until).Text), true
+		f.More = []string{r.say("Exchange asked for it")}
+	}
+	return f
+}
+
+func (r reader) bookings(s apiserver.ConfigurationStatus) fact {
+	f := fact{
+		Name: r.say("Booking app"), Value: r.say("not connected"),
+		Bad: (s.State == apiserver.Running || s.State == apiserver.Broken) && s.Counts.Rooms > 0,
+	}
+	if s.FromBookings.Connected {
+		f.Value, f.Bad = r.say("connected"), false
+		f.More = append(f.More, r.since(s.FromBookings.ConnectedSince))
+	}
+	if at := s.FromBookings.LastMessage; at != nil {
+		f.More = append(f.More, r.say("last message: %s", r.ago(*at)))
+	}
+	if at := s.FromBookings.LastComparison; at != nil {
+		f.More = append(f.More, r.say("all bookings compared: %s", r.ago(*at)))
+	}
+	return f
+}
+
+func (r reader) waiting(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Waiting to be carried over"), Value: r.say("nothing")}
+	if s.Work.Waiting == 0 {
+		return f
+	}
+	f.Value = r.say("meetings: %d", s.Work.Waiting)
+	f.add([]count{
+		{s.Work.People, r.say("somebody waits for: %d", s.Work.People), false},
+		{s.Work.Changes, r.say("changed in Outlook: %d", s.Work.Changes), false},
+		{s.Work.Import, r.say("being imported: %d", s.Work.Import), false},
+		{s.Work.Failing, r.say("failed and tried again: %d", s.Work.Failing), true},
+	})
+	f.More = append(f.More, r.say("the oldest for %s", r.length(seconds(s.Work.LagSeconds))))
+	return f
+}
+
+func (r reader) roomsKnown(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Rooms"), Value: r.number(s.Counts.Rooms)}
+	f.add([]count{
+		{s.Counts.RoomsUnread, r.say("not read yet: %d", s.Counts.RoomsUnread), false},
+		{s.Counts.RoomsFailing, r.say("cannot be read: %d", s.Counts.RoomsFailing), true},
+		{s.Counts.RoomsGuarded, r.say("in doubt: %d", s.Counts.RoomsGuarded), true},
+		{s.Counts.RoomsElsewhere, r.say("with another configuration: %d", s.Counts.RoomsElsewhere), false},
+		{s.Counts.RoomsRetired, r.say("no longer in the room list: %d", s.Counts.RoomsRetired), false},
+	})
+	f.More = append(f.More, r.say("meetings known: %d", s.Counts.Meetings))
+	return f
+}
+
+func (r reader) owner(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Worked on by"), Value: r.say("nobody"), Bad: s.State != apiserver.Disabled}
+	if s.Owner == nil {
+		return f
+	}
+	f.Value, f.Bad = s.Owner.Host, false
+	f.More = []string{r.say("process %s", strconv.Itoa(s.Owner.Pid)), r.since(&s.Owner.Since)}
+	if s.Owner.Here {
+		f.More = append(f.More, r.say("it made this page"))
+	}
+	return f
+}
+
+func (f *fact) add(parts []count) {
+	for _, part := range parts {
+		if part.n > 0 {
+			f.More = append(f.More, part.text)
+			f.Bad = f.Bad || part.bad
+		}
+	}
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
