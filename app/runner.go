@@ -48,7 +48,9 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 	if err != nil {
 		return nil, err
 	}
-	client, err := booking.New(booking.Options{BaseURL: c.BookingAppURL, Logger: log.With("component", "booking")})
+	client, err := booking.New(booking.Options{
+		BaseURL: c.BookingAppURL, Logger: log.With("component", "booking"), MaySend: engine.MaySend,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the Booking app: %w", err)
 	}
@@ -115,6 +117,17 @@ func (r *runner) ended() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// replaced tells whether another process works on the configuration, or is
+// about to, once done is closed.
+func (r *runner) replaced() bool {
+	select {
+	case <-r.term.Lost():
+		return true
+	default:
+		return errors.Is(r.err, engine.ErrFenced)
 	}
 }
 

@@ -40,6 +40,9 @@ type Options struct {
 	MaxBodyBytes int64
 	// Stream tunes the WebSocket.
 	Stream StreamOptions
+	// MaySend, when set, is asked with the context of a call that writes a group
+	// right before its request leaves; an error keeps it from leaving.
+	MaySend func(context.Context) error
 	// Now is the clock, for Retry-After dates.
 	Now func() time.Time
 }
@@ -53,6 +56,7 @@ type Client struct {
 	log       *slog.Logger
 	maxBody   int64
 	stream    StreamOptions
+	maySend   func(context.Context) error
 	now       func() time.Time
 }
 
@@ -70,6 +74,7 @@ func New(options Options) (*Client, error) {
 		log:       options.Logger,
 		maxBody:   options.MaxBodyBytes,
 		stream:    options.Stream.withDefaults(),
+		maySend:   options.MaySend,
 		now:       options.Now,
 	}
 	if client.reference == "" {
@@ -83,6 +88,9 @@ func New(options Options) (*Client, error) {
 	}
 	if client.maxBody <= 0 {
 		client.maxBody = DefaultMaxBodyBytes
+	}
+	if client.maySend == nil {
+		client.maySend = func(context.Context) error { return nil }
 	}
 	if client.now == nil {
 		client.now = time.Now
@@ -159,11 +167,20 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, &Error{Operation: r.operation, Class: Bug, Message: "cannot make the request"}
 	}
+	if r.method == http.MethodPost {
+		httpRequest.GetBody = func() (io.ReadCloser, error) {
+			return &lastCheck{reader: bytes.NewReader(r.body), check: func() error { return c.maySend(ctx) }}, nil
+		}
+		httpRequest.Body, _ = httpRequest.GetBody()
+	}
 	httpRequest.Header.Set("Accept", "application/json")
 	if r.body != nil {
 		httpRequest.Header.Set("Content-Type", "application/json")
 	}
 	response, err := c.http.Do(httpRequest)
+	if notSent, ok := errors.AsType[*notSentError](err); ok {
+		return answer{}, &Error{Operation: r.operation, Class: Transient, Message: "not sent", cause: notSent.cause}
+	}
 	if err != nil {
 		return answer{}, &Error{
 			Operation: r.operation, Class: Transient, Message: "no answer", cause: withoutURL(err),
@@ -177,6 +194,31 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	}
 	return answer{status: response.StatusCode, header: response.Header, body: body, readErr: err}, nil
 }
+
+// lastCheck is a request body that asks once more before it leaves. The
+// transport reads it when the connection is there, and sends nothing that is
+// complete when that fails.
+type lastCheck struct {
+	reader *bytes.Reader
+	check  func() error
+}
+
+// notSentError tells that a request did not leave.
+type notSentError struct{ cause error }
+
+func (e *notSentError) Error() string { return "not sent: " + e.cause.Error() }
+
+func (b *lastCheck) Read(p []byte) (int, error) {
+	if check := b.check; check != nil {
+		if err := check(); err != nil {
+			return 0, &notSentError{err}
+		}
+		b.check = nil
+	}
+	return b.reader.Read(p)
+}
+
+func (b *lastCheck) Close() error { return nil }
 
 // failure describes an answer that is not 2xx.
 func (c *Client) failure(r request, a answer) *Error {

@@ -88,7 +88,7 @@ var _ engine.Calendar = (*Calendar)(nil)
 func New(s Settings) (*Calendar, error) {
 	options := ews.Options{
 		URL: s.URL, RequestTimeout: s.Timeout, AllowPlainHTTP: s.AllowPlainHTTP,
-		UserAgent: "eliona-exchange-app", Logger: s.Log, Observe: s.Observe,
+		UserAgent: "eliona-exchange-app", Logger: s.Log, Observe: s.Observe, MaySend: engine.MaySend,
 		Budget:  budget.New(budget.Options{InFlight: s.InFlight, PerMinute: s.PerMinute, Patience: maxPause}),
 		Urgency: urgency,
 	}

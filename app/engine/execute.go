@@ -126,12 +126,13 @@ func (j *job) createIn(ctx context.Context, mailbox meeting.Address, op plan.Op)
 	intent := Intent{
 		Occurrence: op.Occurrence, Side: meeting.Exchange, Kind: op.Kind, Mailbox: mailbox, Span: op.Span,
 	}
+	recorded := time.Now()
 	sent, err := j.store.Begin(ctx, j.claim, intent)
 	if err != nil {
 		return err
 	}
 	began := j.now()
-	made, err := j.calendar.Create(ctx, mailbox, j.draft(op))
+	made, err := j.calendar.Create(sendSoon(ctx, recorded), mailbox, j.draft(op))
 	if err != nil {
 		return j.end(ctx, sent, err)
 	}

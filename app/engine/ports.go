@@ -28,7 +28,8 @@ type Calendar interface {
 	Window(ctx context.Context, room meeting.Address, span meeting.Span, known map[meeting.ItemID]Known) ([]meeting.Sighting, error)
 
 	// Create makes the meeting in the organizer's mailbox and invites the
-	// rooms, with Draft.UID and Draft.Ref set in the same request.
+	// rooms, with Draft.UID and Draft.Ref set in the same request. It asks
+	// MaySend right before that leaves.
 	Create(ctx context.Context, mailbox meeting.Address, d Draft) (meeting.Copy, error)
 
 	// Find looks for a meeting by the reference it was created with, in the
@@ -130,9 +131,11 @@ type Change struct {
 // Bookings is the side of Eliona's Booking app. All methods honour the
 // context's deadline and fail with an *Error.
 type Bookings interface {
-	// Write creates or changes bookings of one group; group 0 makes one. The
-	// ids come back per item. Unmatched means that it was carried out but the
-	// answer does not tell which booking is which.
+	// Write creates or changes bookings of one group; group 0 makes one. It asks
+	// MaySend right before a request leaves. The ids come back per item; with an
+	// error those that were written all the same, and 0 for the others. Unmatched
+	// means that it was carried out but the answer does not tell which booking is
+	// which.
 	Write(ctx context.Context, group meeting.GroupID, organizer meeting.Address, items []plan.Item) (meeting.GroupID, []meeting.BookingID, error)
 
 	// Cancel cancels one booking; one that is gone is success.

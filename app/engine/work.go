@@ -154,6 +154,10 @@ func (j *job) failed(ctx context.Context, err error) Release {
 	case Throttled, Stale:
 		release.Failed = false
 	case Refused:
+		if failure.Ambiguous { // how it ended comes first
+			release.Due = j.now().Add(ambiguityTime)
+			break
+		}
 		release.Parked, release.Due = failure.Code, j.now().Add(jitter(time.Hour))
 	case Transient, Broken, InvalidToken, NoMailbox, NotFound, Unmatched:
 		if failure.Ambiguous {

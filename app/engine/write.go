@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,25 +29,26 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 	if len(op.Items) == 1 {
 		intent.Occurrence = op.Items[0].Occurrence
 	}
+	recorded := time.Now()
 	sent, err := j.store.Begin(ctx, j.claim, intent)
 	if err != nil {
 		return err
 	}
-	group, ids, err := j.bookings.Write(ctx, j.m.Group, j.organizer(), op.Items)
+	group, ids, err := j.bookings.Write(sendSoon(ctx, recorded), j.m.Group, j.organizer(), op.Items)
 	if err != nil {
-		failure := classOf(err)
-		j.report(ctx, "booking", failure)
-		if err := j.end(ctx, sent, err); failure.Class != NotFound {
-			return err
-		}
-		return j.lookForMissing(ctx, op.Items)
+		return j.notWritten(ctx, op, sent, group, ids, err)
 	}
 	j.report(ctx, "booking", nil)
 	j.log.InfoContext(ctx, "bookings written", "bookings", ids)
-	return j.store.Apply(ctx, j.claim, &sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	return j.written(ctx, &sent, op.Items, group, ids)
+}
+
+// written stores bookings that were written; an id of 0 means that one was not.
+func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, group meeting.GroupID, ids []meeting.BookingID) error {
+	return j.store.Apply(ctx, j.claim, sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		m.Group = group
-		for i, item := range op.Items {
-			if o := m.Occurrence(item.Occurrence); o != nil {
+		for i, item := range items {
+			if o := m.Occurrence(item.Occurrence); o != nil && ids[i] != 0 {
 				o.BookingWritten(ids[i], item.Span, item.Assets, at.Tick)
 				// Written was what Exchange shows: this is what both share. If it
 				// were recorded later, a person who moves the booking meanwhile
@@ -56,6 +58,27 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 		}
 		return nil, nil
 	})
+}
+
+// notWritten deals with bookings that were not written, or not all of them: a
+// long series is sent in parts.
+func (j *job) notWritten(ctx context.Context, op plan.Op, sent Operation, group meeting.GroupID, ids []meeting.BookingID, err error) error {
+	failure := classOf(err)
+	j.report(ctx, "booking", failure)
+	if slices.ContainsFunc(ids, func(id meeting.BookingID) bool { return id != 0 }) {
+		ended := &sent
+		if failure.Ambiguous || ctx.Err() != nil {
+			ended = nil // how it ended for the others has to be found out
+		}
+		if stored := j.written(ctx, ended, op.Items, group, ids); stored != nil {
+			return fmt.Errorf("%s, and a part of it not stored: %w", failure.Code, stored)
+		}
+		return err
+	}
+	if err := j.end(ctx, sent, err); failure.Class != NotFound || failure.Ambiguous {
+		return err
+	}
+	return j.lookForMissing(ctx, op.Items)
 }
 
 // organizer is who the Booking app is told; it takes no empty one. For a

@@ -116,6 +116,11 @@ func ownWords() []Word {
 			Fix:   fixNothing,
 		},
 		{
+			Codes: []string{"not_sent_in_time", "ClientNotSent"},
+			Text:  "A request that was prepared could not leave within three seconds: Exchange asked for a pause, the process stood still, or a connection took long. It was not sent.",
+			Fix:   fixNothing,
+		},
+		{
 			Codes: []string{"end_unknown", "no_effect", "booking_gone", "occurrence_gone"},
 			Text:  "An operation whose end was unknown, after a crash or a lost connection, was found to have had no effect, or none that matters any more.",
 			Fix:   fixNothing,

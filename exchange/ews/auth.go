@@ -33,6 +33,8 @@ type outgoing struct {
 	url    *url.URL
 	header http.Header
 	body   []byte
+	// may is asked right before the body leaves; nil means that it may.
+	may func(context.Context) error
 	// delivered is true while the server may have got the body and has not
 	// refused it.
 	delivered atomic.Bool
@@ -61,7 +63,13 @@ func (r *outgoing) message(ctx context.Context, authorization string, withBody b
 	}
 	if withBody {
 		req.ContentLength = int64(len(r.body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
+		req.GetBody = func() (io.ReadCloser, error) {
+			body := &lastCheck{reader: bytes.NewReader(r.body)}
+			if r.may != nil {
+				body.check = func() error { return r.may(ctx) }
+			}
+			return body, nil
+		}
 		req.Body, _ = req.GetBody()
 	}
 	if authorization != "" {
@@ -69,6 +77,32 @@ func (r *outgoing) message(ctx context.Context, authorization string, withBody b
 	}
 	return req.WithContext(httptrace.WithClientTrace(ctx, trace))
 }
+
+// lastCheck is a request body that asks once more before it leaves. The
+// transport reads it when the connection is there, and sends nothing that is
+// complete when that fails.
+type lastCheck struct {
+	reader *bytes.Reader
+	check  func() error
+}
+
+// notSentError tells that a request did not leave.
+type notSentError struct{ cause error }
+
+func (e *notSentError) Error() string { return "not sent: " + e.cause.Error() }
+func (e *notSentError) Unwrap() error { return e.cause }
+
+func (b *lastCheck) Read(p []byte) (int, error) {
+	if check := b.check; check != nil {
+		if err := check(); err != nil {
+			return 0, &notSentError{err}
+		}
+		b.check = nil
+	}
+	return b.reader.Read(p)
+}
+
+func (b *lastCheck) Close() error { return nil }
 
 // refused notes that the last message was answered by 401: not executed.
 func (r *outgoing) refused() { r.delivered.Store(false) }

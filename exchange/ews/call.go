@@ -126,6 +126,9 @@ func (c *Client) send(ctx context.Context, inv *invocation, version string) (*ht
 		return nil, &Error{Operation: inv.operation, Code: CodeInvalidRequest, Class: ClassBug, Err: err}
 	}
 	out := &outgoing{url: c.endpoint, header: c.headers(inv), body: payload}
+	if inv.writes {
+		out.may = c.options.MaySend
+	}
 	resp, err := c.scheme.send(ctx, out)
 	inv.delivered = out.delivered.Load()
 	if err != nil {
@@ -295,7 +298,10 @@ func (c *Client) transportError(inv *invocation, err error) *Error {
 	var token *tokenError
 	var logon *logonError
 	var proxy *proxyError
+	var notSent *notSentError
 	switch {
+	case errors.As(err, &notSent):
+		v, code = verdict{class: ClassTransient}, CodeNotSent
 	case errors.As(err, &token):
 		v, code = verdict{class: token.class}, CodeCredentials
 	case errors.As(err, &logon):

@@ -79,6 +79,9 @@ type Options struct {
 	// Observe, when set, is told about every attempt. It must be quick and safe
 	// for concurrent use.
 	Observe func(Call)
+	// MaySend, when set, is asked with the context of a call that writes right
+	// before its request leaves; an error keeps it from leaving.
+	MaySend func(context.Context) error
 	// Now is the clock for back-off and durations; nil means time.Now.
 	Now func() time.Time
 }

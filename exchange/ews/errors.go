@@ -89,6 +89,7 @@ const (
 	CodeAnswerTooLarge   = "ClientAnswerTooLarge"   // more than Options.MaxResponseBytes
 	CodeInvalidRequest   = "ClientInvalidRequest"   // refused before sending
 	CodeBackOff          = "ClientBackOff"          // not sent: the back-off outlasts the context
+	CodeNotSent          = "ClientNotSent"          // Options.MaySend kept it from leaving
 	CodeCredentials      = "ClientCredentials"      //nolint:gosec // no secret but a code: no token, or logon refused
 	CodeProxyRefused     = "ClientProxyRefused"     // a proxy opens no connection to the server
 	CodeUntrustedServer  = "ClientUntrustedServer"  // TLS certificate not accepted
