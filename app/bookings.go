@@ -27,14 +27,11 @@ func (b *bookings) Write(ctx context.Context, group meeting.GroupID, organizer m
 		})
 	}
 	result, err := b.client.UpsertGroup(ctx, request)
-	if err != nil {
-		return 0, nil, bookingError(err)
-	}
 	written := meeting.GroupID(result.Group)
 	if written == 0 {
 		written = group
 	}
-	return written, convert[meeting.BookingID](result.IDs), nil
+	return written, convert[meeting.BookingID](result.IDs), bookingError(err)
 }
 
 // Cancel implements engine.Bookings.
@@ -143,6 +140,9 @@ func bookingError(err error) error {
 	var e *booking.Error
 	if !errors.As(err, &e) {
 		return &engine.Error{Class: engine.Transient, Code: "booking_app_unreachable", Err: err}
+	}
+	if own, ok := errors.AsType[*engine.Error](err); ok { // why it was not sent
+		return &engine.Error{Class: own.Class, Code: own.Code, Ambiguous: e.Ambiguous, Err: err}
 	}
 	known := bookingClasses[e.Class]
 	out := &engine.Error{Class: known.class, Code: known.code, Ambiguous: e.Ambiguous, Pause: e.RetryAfter, Err: err}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,6 +121,49 @@ func TestIDsThatAreNotTold(t *testing.T) {
 	require.Equal(t, engine.Unmatched, e.Class)
 	require.Equal(t, "booking_unmatched", e.Code)
 	require.True(t, e.Ambiguous)
+}
+
+// A long series is written in parts, of which a later one may fail.
+func TestAPartOfASeriesIsWritten(t *testing.T) {
+	t.Parallel()
+	parts := 0
+	b, _ := bookingApp(t, func(w http.ResponseWriter, r *http.Request) {
+		if parts++; parts > 1 {
+			says(503, `"restarting"`)(w, r)
+			return
+		}
+		var ids []string
+		for i := range 100 {
+			ids = append(ids, fmt.Sprintf(`{"id":%d}`, 201+i))
+		}
+		says(201, `{"id":17,"bookings":[`+strings.Join(ids, ",")+`]}`)(w, r)
+	})
+	items := make([]plan.Item, 101)
+	for i := range items {
+		items[i] = plan.Item{Span: hours(24*i, 24*i+1), Assets: []meeting.AssetID{3}}
+	}
+	group, ids, err := b.Write(t.Context(), 0, "alice@example.com", items)
+	require.Equal(t, engine.Transient, failure(t, err).Class)
+	require.False(t, failure(t, err).Ambiguous)
+	require.Equal(t, meeting.GroupID(17), group)
+	require.Equal(t, meeting.BookingID(300), ids[99])
+	require.Zero(t, ids[100])
+}
+
+func TestWhatIsTooLateIsNotSent(t *testing.T) {
+	t.Parallel()
+	b, f := bookingApp(t, says(201, `{"id":17}`))
+	late := &engine.Error{Class: engine.Throttled, Code: "not_sent_in_time"}
+	client, err := booking.New(booking.Options{BaseURL: f.URL + "/v1", MaySend: func(context.Context) error { return late }})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	b.client = client
+	_, _, err = b.Write(t.Context(), 0, "alice@example.com", []plan.Item{{Span: hours(0, 1), Assets: []meeting.AssetID{3}}})
+	require.Equal(t, late.Class, failure(t, err).Class)
+	require.Equal(t, late.Code, failure(t, err).Code)
+	require.False(t, failure(t, err).Ambiguous)
+	require.Empty(t, f.requests())
+	require.NoError(t, b.Cancel(t.Context(), 7, meeting.ReasonCancelled), "to cancel twice is harmless")
 }
 
 const one = `{"id":201,"groupID":17,"assetIds":[4,3],"organizerID":"alice@example.com","start":"2026-12-01T10:00:00.5+01:00","end":"2026-12-01T10:00:00Z"}`
