@@ -106,6 +106,9 @@ func (s *supervisor) adjust(ctx context.Context, configurations []conf.Configura
 		} else if c.Active && s.running[c.ID] == nil {
 			s.setActive(ctx, c.ID, false)
 		}
+		if r := s.running[c.ID]; c.Enable && !c.Active && r != nil && !r.ended() {
+			s.setActive(ctx, c.ID, true) // the former owner noticed late that it is none any more
+		}
 	}
 	outdated := map[int64]*runner{}
 	for id, r := range s.running {
@@ -126,7 +129,7 @@ func (s *supervisor) start(ctx context.Context, c conf.Configuration) {
 	log := s.log.With("config", c.ID)
 	r, err := s.newRunner(ctx, c, log)
 	if errors.Is(err, store.ErrTaken) {
-		s.waiting[c.ID] = delay{c.Version, time.Now().Add(2 * time.Second)}
+		s.waiting[c.ID] = delay{c.Version, time.Now().Add(time.Second)}
 		return
 	}
 	if err != nil {
@@ -168,7 +171,9 @@ func (s *supervisor) stop(ctx context.Context, runners map[int64]*runner) {
 			if err != nil {
 				s.log.WarnContext(ctx, "configuration ended", "config", id, "error", err)
 			}
-			s.setActive(ctx, id, false)
+			if !r.replaced() {
+				s.setActive(ctx, id, false)
+			}
 			s.log.InfoContext(ctx, "configuration stopped", "config", id)
 			mu.Lock()
 			defer mu.Unlock()

@@ -46,6 +46,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	config.ConnConfig.RuntimeParams["application_name"] = "ews"
 	config.ConnConfig.ConnectTimeout = 10 * time.Second
+	// A process that stands still in a transaction must not keep its rows from
+	// the next owner.
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		return configure(ctx, conn, map[string]string{"idle_in_transaction_session_timeout": milliseconds(silenceLimit)})
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("creating the connection pool: %w", err)

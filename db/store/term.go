@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -34,10 +35,29 @@ type Term struct {
 
 var _ engine.Store = (*Term)(nil)
 
+// How soon an owner is given up that is not heard of any more: because its host
+// is gone, because it stands still, or because the network is cut. The database
+// server ends the session that holds the lock, and with it the lock.
+const (
+	pingEvery    = 3 * time.Second
+	pingTimeout  = 3 * time.Second
+	silenceLimit = 10 * time.Second
+)
+
 // Lead tries to become the owner of a configuration. It fails with ErrTaken
 // while another process owns it. The lock lives on a connection of its own,
-// which is watched: when it is in doubt, Lost is closed.
+// which is watched from both ends: here Lost is closed when it is in doubt, and
+// the server ends it when it falls silent.
 func (db *DB) Lead(ctx context.Context, config meeting.ConfigID) (*Term, error) {
+	taken, err := db.taken(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if taken {
+		return nil, ErrTaken // without the price of a connection
+	}
+	ctx, cancel := context.WithTimeout(ctx, beginTimeout)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
 	if err != nil {
 		return nil, fmt.Errorf("connecting for the lock of configuration %d: %w", config, err)
@@ -48,13 +68,52 @@ func (db *DB) Lead(ctx context.Context, config meeting.ConfigID) (*Term, error) 
 		defer cancel()
 		return nil, errors.Join(err, t.disconnect(closing))
 	}
-	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	t.stop = cancel
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	t.stop = stop
 	t.wait.Go(func() { t.watch(watching) })
 	return t, nil
 }
 
+// beginTimeout bounds how long becoming the owner takes: a transaction of the
+// former one may have to end first.
+const beginTimeout = 20 * time.Second
+
+// taken tells whether somebody holds the lock of a configuration.
+func (db *DB) taken(ctx context.Context, config meeting.ConfigID) (taken bool, err error) {
+	err = db.pool.QueryRow(ctx,
+		`select exists (select from pg_locks where locktype = 'advisory' and classid::bigint = $1::bigint and objid::bigint = $2
+		   and objsubid = 2 and granted and database = (select oid from pg_database where datname = current_database()))`,
+		int64(lockClass), int64(config)).Scan(&taken)
+	if err != nil {
+		return false, fmt.Errorf("looking for the owner of configuration %d: %w", config, err)
+	}
+	return taken, nil
+}
+
+// configure changes settings of this session. Servers that do not know one do
+// without it.
+func configure(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
+	_, err := conn.Exec(ctx,
+		`select set_config(s.name, w.value, false) from json_each_text($1::json) w join pg_settings s on s.name = w.key`, settings)
+	if err != nil {
+		return fmt.Errorf("setting up a connection: %w", err)
+	}
+	return nil
+}
+
+// silence are the settings of the session that holds a lock: the server asks
+// the other end itself whether it is still there, and wants to hear of it.
+var silence = map[string]string{
+	"idle_session_timeout": milliseconds(silenceLimit),
+	"tcp_keepalives_idle":  "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "2",
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
 func (t *Term) begin(ctx context.Context) error {
+	if err := configure(ctx, t.conn, silence); err != nil {
+		return err
+	}
 	var got bool
 	err := t.conn.QueryRow(ctx, `select pg_try_advisory_lock($1, $2)`, int32(lockClass), int32(t.config)).Scan(&got)
 	if err != nil {
@@ -104,7 +163,7 @@ func (t *Term) begin(ctx context.Context) error {
 
 // watch pings the lock's connection; the lock is gone when the connection is.
 func (t *Term) watch(ctx context.Context) {
-	ticker := time.NewTicker(5 * time.Second)
+	ticker := time.NewTicker(pingEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -112,7 +171,7 @@ func (t *Term) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		ping, cancel := context.WithTimeout(ctx, 3*time.Second)
+		ping, cancel := context.WithTimeout(ctx, pingTimeout)
 		err := t.conn.Ping(ping)
 		cancel()
 		if err != nil && ctx.Err() == nil {
