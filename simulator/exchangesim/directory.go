@@ -47,7 +47,7 @@ func (s *Server) load(seed Seed) error {
 			}
 		}
 	}
-	return nil
+	return s.fill(seed.Fill)
 }
 
 func (s *Server) createMailbox(m Mailbox, room *Policy) error {

@@ -20,7 +20,8 @@ import (
 //	  "roomLists": [{"address": "first.floor@example.com", "name": "First floor",
 //	                 "rooms": [{"address": "room-1@example.com", "name": "Room 1", "policy": {"horizonDays": 30}}]}],
 //	  "impersonation": [{"account": "eliona@example.com", "mailboxes": ["room-1@example.com"]}],
-//	  "clients": [{"tenant": "...", "id": "client", "secret": "secret", "roles": ["full_access_as_app"]}]
+//	  "clients": [{"tenant": "...", "id": "client", "secret": "secret", "roles": ["full_access_as_app"]}],
+//	  "fill": {"singles": 100, "series": 4, "occurrences": 52}
 //	}
 //
 // Names and legacy DNs may be left out; they are derived from the addresses.
@@ -32,6 +33,7 @@ type Seed struct {
 	RoomLists     []RoomList        `json:"roomLists"`
 	Impersonation []Impersonation   `json:"impersonation"`
 	Clients       []entrasim.Client `json:"clients"`
+	Fill          Fill              `json:"fill,omitzero"`
 }
 
 // Mailbox is a user of the organisation.

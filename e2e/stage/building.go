@@ -1,0 +1,61 @@
+package stage
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"ews/simulator/exchangesim"
+)
+
+// Building is an organization of any size, for a seed file of the simulators.
+// It has the users, clients and rights of the default one besides.
+type Building struct {
+	Rooms  int
+	People int // besides the default users
+	Fill   exchangesim.Fill
+}
+
+// roomsPerList is how many rooms a room list of Exchange can have.
+const roomsPerList = 100
+
+// Lists are the addresses of the room lists, which have up to 100 rooms each.
+func (b Building) Lists() []string {
+	var lists []string
+	for n := 0; n < b.Rooms; n += roomsPerList {
+		lists = append(lists, fmt.Sprintf("floor-%d@example.com", n/roomsPerList+1))
+	}
+	return lists
+}
+
+// Room is the address of a room, counted from 0.
+func (b Building) Room(n int) string { return fmt.Sprintf("room-%d@example.com", n+1) }
+
+// Person is the address of a user, counted from 0.
+func (b Building) Person(n int) string { return fmt.Sprintf("person-%d@example.com", n+1) }
+
+// Write writes the seed file.
+func (b Building) Write(path string) error {
+	seed := exchangesim.DefaultSeed()
+	for n := range b.People {
+		seed.Mailboxes = append(seed.Mailboxes, exchangesim.Mailbox{
+			Address: b.Person(n), Name: fmt.Sprintf("Person %d", n+1), Password: "secret",
+		})
+	}
+	seed.RoomLists, seed.Fill = nil, b.Fill
+	for i, address := range b.Lists() {
+		list := exchangesim.RoomList{Address: address, Name: fmt.Sprintf("Floor %d", i+1)}
+		for n := i * roomsPerList; n < min((i+1)*roomsPerList, b.Rooms); n++ {
+			list.Rooms = append(list.Rooms, exchangesim.SeedRoom{Address: b.Room(n), Name: fmt.Sprintf("Room %d", n+1)})
+		}
+		seed.RoomLists = append(seed.RoomLists, list)
+	}
+	raw, err := json.Marshal(seed)
+	if err != nil {
+		return fmt.Errorf("encoding a seed: %w", err)
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		return fmt.Errorf("writing a seed: %w", err)
+	}
+	return nil
+}
