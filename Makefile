@@ -49,6 +49,17 @@ lint: ## Check style and typical mistakes
 test: postgresql chromium ## Run all tests
 	go test -race -shuffle=on -count=1 -timeout 30m ./...
 
+# One database server for all of them: the processes of the fuzzer are killed
+# before they could end their own. It ends when its standard input does.
+.PHONY: fuzz
+fuzz: postgresql ## Run every fuzz test for FUZZTIME (60s) each
+	@coproc database { exec go run ./db/postgres/cmd; }; \
+	read -r url <&"$${database[0]}"; export TEST_DATABASE_URL="$${url#URL=}"; \
+	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sort | while IFS=: read -r file function; do \
+		echo "$${file%/*} $${function#func }"; \
+		go test -run '^$$' -fuzz "^$${function#func }\$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 20x "$${file%/*}" </dev/null; \
+	done
+
 .PHONY: soak-model
 soak-model: ## Look for new counterexamples: CHECKS random histories of planner and engine each
 	go test -count=1 -timeout 24h -run Converge ./app/plan ./app/engine -rapid.checks=$(or $(CHECKS),25000)

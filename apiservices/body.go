@@ -16,6 +16,24 @@ import (
 
 const maxBody = 1 << 20
 
+// limitBody lets no request carry more than maxBody, whether or not somebody
+// reads it.
+func limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > maxBody {
+			w.Header().Set("Connection", "close")
+			tooLarge(w)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func tooLarge(w http.ResponseWriter) {
+	writeError(w, http.StatusRequestEntityTooLarge, apiserver.Error{Error: "the request body is larger than 1 MiB"})
+}
+
 // strictBody lets only bodies through that have the described form. The
 // generated decoder would take unknown fields and further content in silence,
 // and report one mistake at a time.
@@ -25,9 +43,9 @@ func strictBody(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			writeError(w, http.StatusRequestEntityTooLarge, apiserver.Error{Error: "the request body is larger than 1 MiB"})
+		body, err := io.ReadAll(r.Body) // see limitBody
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			tooLarge(w)
 			return
 		} else if err != nil {
 			writeError(w, http.StatusBadRequest, apiserver.Error{Error: "the request body could not be read"})

@@ -2,6 +2,7 @@ package apiservices_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -218,5 +219,28 @@ func TestLargeBodiesAreRefused(t *testing.T) {
 	a := serve(t)
 	refused := a.call(t, http.MethodPost, "/v1/configs", with(minimal(), "caCertificates", strings.Repeat("x", 1<<20)))
 	require.Equal(t, http.StatusRequestEntityTooLarge, refused.status)
-	require.NotEmpty(t, refused.object(t)["error"])
+	require.Contains(t, refused.object(t)["error"], "1 MiB")
+
+	// Without an announced length, and where nobody asks for a body.
+	config := a.add(t, minimal())
+	for target, status := range map[string]int{"/v1/configs": http.StatusRequestEntityTooLarge, config + "/resync": http.StatusAccepted} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url+target, io.LimitReader(endless{}, 1<<20+64<<10))
+		require.NoError(t, err)
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode, target)
+	}
+	refused = a.call(t, http.MethodPost, config+"/resync", strings.Repeat("x", 2<<20))
+	require.Equal(t, http.StatusRequestEntityTooLarge, refused.status)
+}
+
+// endless is a body without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '{'
+	}
+	return len(p), nil
 }

@@ -94,7 +94,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 		Middlewares:      []apiserver.MiddlewareFunc{strictBody},
 		ErrorHandlerFunc: malformed,
 	})
-	return report.recoverPanics(headers(cleanPath(report.identify(router)))), nil
+	return report.recoverPanics(headers(limitBody(cleanPath(report.identify(router))))), nil
 }
 
 // service answers all operations of the generated server.

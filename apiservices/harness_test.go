@@ -60,6 +60,7 @@ func minimal() map[string]any {
 // api is the API of the app over real HTTP on a real database.
 type api struct {
 	url        string
+	handler    http.Handler
 	db         *sql.DB
 	repository *conf.Repository
 	state      *store.DB
@@ -69,7 +70,7 @@ type api struct {
 	unattended atomic.Bool // nobody looks after the configurations
 }
 
-func serve(t *testing.T) *api {
+func serve(t testing.TB) *api {
 	t.Helper()
 	keys, err := conf.NewKeys(bytes.Repeat([]byte{1}, 32))
 	require.NoError(t, err)
@@ -95,7 +96,7 @@ func serveStore(t *testing.T, store apiservices.ConfigurationStore) *api {
 	return a
 }
 
-func (a *api) start(t *testing.T, store apiservices.ConfigurationStore, operations apiservices.Operations) {
+func (a *api) start(t testing.TB, store apiservices.ConfigurationStore, operations apiservices.Operations) {
 	t.Helper()
 	a.log, a.changed, a.operations = &syncBuffer{}, &changes{}, operations
 	handler, err := apiservices.NewHandler(apiservices.Deps{
@@ -108,7 +109,7 @@ func (a *api) start(t *testing.T, store apiservices.ConfigurationStore, operatio
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	a.url = server.URL
+	a.url, a.handler = server.URL, handler
 }
 
 type answer struct {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/eliona-smart-building-assistant/go-eliona/frontend"
 
@@ -37,6 +38,10 @@ func headers(next http.Handler) http.Handler {
 // body of a POST.
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !storable(r.URL.Path) { // nothing here has such a name, and the database would refuse to look
+			notFound(w, r)
+			return
+		}
 		if path := clean(r.URL.Path); path != r.URL.Path {
 			location := *r.URL
 			location.Path, location.RawPath = path, ""
@@ -45,6 +50,9 @@ func cleanPath(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// storable tells whether PostgreSQL takes the text.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 func clean(path string) string {
 	parts := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
@@ -76,10 +84,16 @@ func (p reporter) identify(next http.Handler) http.Handler {
 	})
 }
 
-// caller returns the id of the Eliona user, empty if unknown.
+// maxUserID is longer than the id of any user of Eliona.
+const maxUserID = 200
+
+// caller returns the id of the Eliona user, empty if unknown. Who signed the
+// token is the business of the gateway; that it names somebody is ours.
 func caller(ctx context.Context) string {
 	if environment := frontend.GetEnvironment(ctx); environment != nil {
-		return environment.UserId
+		if id := environment.UserId; len(id) <= maxUserID && storable(id) {
+			return id
+		}
 	}
 	return ""
 }
