@@ -21,7 +21,7 @@ func (s *Server) getFaults(*http.Request) (answer, error) { return ok(s.opts.Fau
 
 // postFaults adds one rule or an array of them, all or none.
 func (s *Server) postFaults(r *http.Request) (answer, error) {
-	body, err := io.ReadAll(r.Body)
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, 1<<20))
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the rules: %w", err)
 	}

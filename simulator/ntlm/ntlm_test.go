@@ -180,12 +180,36 @@ func TestBindingHashOfKnownCertificate(t *testing.T) {
 	require.NotEqual(t, bindingHash([]byte("a")), bindingHash([]byte("b")))
 }
 
+// zeros is a source of challenges that are always the same.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// FuzzStep: whatever a client sends, nobody is logged on who does not know the
+// password.
 func FuzzStep(f *testing.F) {
-	good := client{user: "alice", password: "secret"}
+	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	config := Config{
+		Rand: zeros{}, Clock: func() time.Time { return now },
+		Password: func(string, string) (string, string, bool) { return "alice@example.com", "never guessed", true },
+	}
+	good := client{user: "alice", domain: "EXAMPLE", password: "secret", when: now}
 	f.Add(good.negotiate())
+	for _, c := range []client{
+		good, {user: "alice@example.com", password: "secret", when: now, mic: true}, {user: "alice", v1: true},
+		{user: "alice", when: now, mic: true, keyExchange: true}, {bindings: bytes.Repeat([]byte{1}, 16), when: now},
+	} {
+		challenge, _, err := NewSession(config).Step(c.negotiate())
+		require.NoError(f, err)
+		f.Add(c.authenticate(c.negotiate(), challenge))
+	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		s := NewSession(Config{Password: func(string, string) (string, string, bool) { return "", "", false }})
-		_, _, _ = s.Step(good.negotiate())
-		_, _, _ = s.Step(message)
+		s := NewSession(config)
+		_, _, err := s.Step(good.negotiate())
+		require.NoError(t, err)
+		reply, account, err := s.Step(message)
+		if account != "" || (err == nil) == (reply == nil) {
+			t.Fatalf("%x %q %v", reply, account, err)
+		}
 	})
 }
