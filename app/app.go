@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -98,17 +99,21 @@ func register(ctx context.Context, client *eliona.Client, o Options) error {
 		InitConnectionString: o.InitConnectionString,
 		Init:                 func(ctx context.Context, conn eliona.Connection) error { return db.Init(ctx, conn) },
 		AssetTypes:           types,
-		Patches:              patches(),
+		Patches:              patches(client, types),
 		Logger:               o.Log.With("component", "init"),
 	})
 }
 
-// patches are what Init does not do on the database of an earlier release.
-func patches() []eliona.Patch {
+// patches are what Init does not do on the database of an earlier release. Its
+// asset types lack attributes.
+func patches(client *eliona.Client, types fs.FS) []eliona.Patch {
 	var out []eliona.Patch
 	for _, p := range upgrade.Patches() {
 		out = append(out, eliona.Patch{Name: p.Name, Func: func(ctx context.Context, conn eliona.Connection) error {
-			return p.Run(ctx, conn)
+			if err := p.Run(ctx, conn); err != nil {
+				return err
+			}
+			return client.PutAssetTypes(ctx, types)
 		}})
 	}
 	return out

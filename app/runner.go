@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"ews/app/agenda"
 	"ews/app/engine"
 	"ews/app/health"
 	"ews/app/meeting"
@@ -69,6 +70,7 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 		Config: c.ID, Owner: c.UserID, Projects: c.ProjectIDs, Zone: c.Zone(), Log: log,
 		Ledger: countedLedger{term, watch}, Sender: countedSender{s.eliona, watch},
 	}
+	board := &agenda.Board{Zone: c.Zone(), Source: term, Assets: s.eliona, Log: log}
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r := &runner{
 		version: c.Version, term: term, cancel: cancel, done: make(chan struct{}),
@@ -77,18 +79,19 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 			client.CloseIdleConnections()
 		},
 	}
-	go r.run(running, e, office, func(ctx context.Context) {
+	go r.run(running, e, log, office.Run, board.Run, func(ctx context.Context) {
 		watch.Run(ctx, term, calendar.NotBefore, e.Compare)
 	})
 	return r, nil
 }
 
-// run works until it is stopped or ownership is lost.
-func (r *runner) run(ctx context.Context, e *engine.Engine, office *notice.Office, watch func(context.Context)) {
+// run works until it is stopped or ownership is lost, with others beside it.
+func (r *runner) run(ctx context.Context, e *engine.Engine, log *slog.Logger, others ...func(context.Context)) {
 	defer close(r.done)
 	var beside sync.WaitGroup
-	beside.Go(func() { office.Run(ctx) })
-	beside.Go(func() { watch(ctx) })
+	for _, other := range others {
+		beside.Go(func() { other(ctx) })
+	}
 	beside.Go(func() {
 		select {
 		case <-ctx.Done():
@@ -96,7 +99,7 @@ func (r *runner) run(ctx context.Context, e *engine.Engine, office *notice.Offic
 			r.cancel(engine.ErrFenced)
 		}
 	})
-	beside.Go(func() { r.clean(ctx, office.Log) })
+	beside.Go(func() { r.clean(ctx, log) })
 	r.err = e.Run(ctx)
 	r.cancel(errStopped)
 	beside.Wait()

@@ -219,6 +219,25 @@ func TestWriteData(t *testing.T) {
 	require.Len(t, a.seen(), 2, "occupancy belongs to the Booking app")
 }
 
+func TestWriteBulk(t *testing.T) {
+	a := newAPI(t, says(http.StatusCreated, ""))
+	client := a.client(t)
+	require.NoError(t, client.WriteBulk(t.Context(), nil))
+	require.Empty(t, a.seen())
+	agenda := Agenda{NextStart: "2026-12-01T13:00:00+01:00", NextEnd: "2026-12-01T14:00:00+01:00"}
+	require.NoError(t, client.WriteBulk(t.Context(), []Data{RoomAgenda(502, agenda), RoomBookable(503)}))
+	calls := a.seen()
+	require.Len(t, calls, 1)
+	require.Equal(t, "PUT /v2/data-bulk", calls[0].line())
+	require.JSONEq(t, `[
+		{"assetId":502,"subtype":"status","assetTypeName":"ews_room","clientReference":"ews-app",
+		 "data":{"current_end":"","next_start":"2026-12-01T13:00:00+01:00","next_end":"2026-12-01T14:00:00+01:00"}},
+		{"assetId":503,"subtype":"property","assetTypeName":"ews_room","clientReference":"ews-app","data":{"bookable":1}}]`, calls[0].Body)
+	err := client.WriteBulk(t.Context(), []Data{RoomBookable(502), {AssetID: 503, Subtype: "input", Attributes: map[string]any{"occupancy": 1}}})
+	require.Equal(t, Bug, asError(t, err).Class)
+	require.Len(t, a.seen(), 1)
+}
+
 func TestNotify(t *testing.T) {
 	text := Translation{De: "d", En: "e"}
 	for body, want := range map[string]string{

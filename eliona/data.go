@@ -17,6 +17,7 @@ type Subtype string
 const (
 	SubtypeInfo     Subtype = "info"
 	SubtypeProperty Subtype = "property"
+	SubtypeStatus   Subtype = "status"
 )
 
 // Data is the complete content of one section of one asset.
@@ -29,21 +30,50 @@ type Data struct {
 
 // WriteData replaces a section of an asset's data. A deleted asset is NotFound.
 func (c *Client) WriteData(ctx context.Context, data Data) error {
-	r := request{operation: "write_data", method: http.MethodPut, path: "data", body: map[string]any{
-		"assetId":         data.AssetID,
-		"subtype":         data.Subtype,
-		"assetTypeName":   data.AssetType,
-		"clientReference": ClientReference,
-		"data":            data.Attributes,
-	}}
-	switch {
-	case data.Subtype != SubtypeInfo && data.Subtype != SubtypeProperty:
-		return bug(r.operation, "this app writes only the subtypes info and property")
-	case data.AssetID <= 0 || len(data.Attributes) == 0:
-		return bug(r.operation, "no asset id or no attributes")
+	const operation = "write_data"
+	body, err := data.body(operation)
+	if err != nil {
+		return err
 	}
-	_, err := c.do(ctx, r)
+	_, err = c.do(ctx, request{operation: operation, method: http.MethodPut, path: "data", body: body})
 	return err
+}
+
+// WriteBulk replaces sections of several assets' data at once. If one of the
+// assets was deleted the answer is NotFound, and none is to be relied upon.
+func (c *Client) WriteBulk(ctx context.Context, sections []Data) error {
+	const operation = "write_data_bulk"
+	all := make([]map[string]any, 0, len(sections))
+	for _, data := range sections {
+		body, err := data.body(operation)
+		if err != nil {
+			return err
+		}
+		all = append(all, body)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	_, err := c.do(ctx, request{operation: operation, method: http.MethodPut, path: "data-bulk", body: all})
+	return err
+}
+
+func (d Data) body(operation string) (map[string]any, error) {
+	switch d.Subtype {
+	case SubtypeInfo, SubtypeProperty, SubtypeStatus:
+	default:
+		return nil, bug(operation, "this app writes only the subtypes info, property and status")
+	}
+	if d.AssetID <= 0 || len(d.Attributes) == 0 {
+		return nil, bug(operation, "no asset id or no attributes")
+	}
+	return map[string]any{
+		"assetId":         d.AssetID,
+		"subtype":         d.Subtype,
+		"assetTypeName":   d.AssetType,
+		"clientReference": ClientReference,
+		"data":            d.Attributes,
+	}, nil
 }
 
 // UserID names a user of Eliona: an internal id or a mail address.

@@ -130,3 +130,15 @@ func RoomBookable(id AssetID) Data {
 		Attributes: map[string]any{"bookable": 1},
 	}
 }
+
+// Agenda is what stands next in a room's calendar: instants as in
+// 2026-11-23T10:00:00+01:00, empty where there is none.
+type Agenda struct{ CurrentEnd, NextStart, NextEnd string }
+
+// RoomAgenda is the section status of a room's asset.
+func RoomAgenda(id AssetID, a Agenda) Data {
+	return Data{
+		AssetID: id, Subtype: SubtypeStatus, AssetType: RoomType,
+		Attributes: map[string]any{"current_end": a.CurrentEnd, "next_start": a.NextStart, "next_end": a.NextEnd},
+	}
+}
