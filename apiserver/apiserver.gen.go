@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -480,6 +481,27 @@ type Counts struct {
 	RoomsUnread int `json:"roomsUnread"`
 }
 
+// Dashboard A dashboard as the Eliona API knows it.
+type Dashboard struct {
+	// Name Name of the dashboard.
+	//
+	// Example: Exchange Rooms
+	Name string `json:"name"`
+
+	// ProjectId The project it belongs to.
+	//
+	// Example: 10
+	ProjectId string `json:"projectId"`
+
+	// UserId The user who asks for it; empty if unknown.
+	//
+	// Example: 42
+	UserId string `json:"userId"`
+
+	// Widgets One widget for each room, in the order of their names.
+	Widgets []Widget `json:"widgets"`
+}
+
 // ElionaEntry What the Booking app says; `null` if it has no booking for this room.
 type ElionaEntry struct {
 	// BookingId Number of the booking.
@@ -864,6 +886,50 @@ type Version struct {
 	Timestamp string `json:"timestamp"`
 }
 
+// Widget defines model for Widget.
+type Widget struct {
+	// AssetId The asset that stands for the room.
+	//
+	// Example: 17
+	AssetId int32 `json:"assetId"`
+
+	// Data The attributes it shows.
+	Data []WidgetData `json:"data"`
+
+	// Details Settings of the widget type.
+	//
+	// Example: {"size":1,"timespan":7}
+	Details map[string]interface{} `json:"details"`
+
+	// Sequence Its place on the dashboard.
+	//
+	// Example: 1
+	Sequence int32 `json:"sequence"`
+
+	// WidgetTypeName Name of a widget type of Eliona.
+	//
+	// Example: GeneralDisplay
+	WidgetTypeName string `json:"widgetTypeName"`
+}
+
+// WidgetData defines model for WidgetData.
+type WidgetData struct {
+	// AssetId The asset that has the attribute.
+	//
+	// Example: 17
+	AssetId int32 `json:"assetId"`
+
+	// Data Which attribute, and how it is named.
+	//
+	// Example: {"aggregatedDataField":null,"aggregatedDataType":"heap","attribute":"occupancy","description":"Occupied","key":"","seq":0,"subtype":"input"}
+	Data map[string]interface{} `json:"data"`
+
+	// ElementSequence The element of the widget that shows it.
+	//
+	// Example: 1
+	ElementSequence int32 `json:"elementSequence"`
+}
+
 // Work What waits to be carried to the other side. After a configuration was added this is the progress of its first import.
 type Work struct {
 	// Changes Those that changed in Outlook.
@@ -929,6 +995,12 @@ type NotFound = Error
 // TooLarge defines model for TooLarge.
 type TooLarge = Error
 
+// GetDashboardTemplateByNameParams defines parameters for GetDashboardTemplateByName.
+type GetDashboardTemplateByNameParams struct {
+	// ProjectId The project whose rooms are shown
+	ProjectId string `form:"projectId" json:"projectId"`
+}
+
 // PostConfigurationJSONRequestBody defines body for PostConfiguration for application/json ContentType.
 type PostConfigurationJSONRequestBody = Configuration
 
@@ -973,6 +1045,9 @@ type ServerInterface interface {
 	// GetStatus How a configuration is doing
 	// (GET /configs/{config-id}/status)
 	GetStatus(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// GetDashboardTemplateByName A dashboard with the rooms of a project
+	// (GET /dashboard-templates/{dashboard-template-name})
+	GetDashboardTemplateByName(w http.ResponseWriter, r *http.Request, dashboardTemplateName string, params GetDashboardTemplateByNameParams)
 	// GetLive Whether the process lives
 	// (GET /health/live)
 	GetLive(w http.ResponseWriter, r *http.Request)
@@ -1317,6 +1392,48 @@ func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// GetDashboardTemplateByName operation middleware
+func (siw *ServerInterfaceWrapper) GetDashboardTemplateByName(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "dashboard-template-name" -------------
+	var dashboardTemplateName string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "dashboard-template-name", mux.Vars(r)["dashboard-template-name"], &dashboardTemplateName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dashboard-template-name", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetDashboardTemplateByNameParams
+
+	// ------------- Required query parameter "projectId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "projectId", r.URL.Query(), &params.ProjectId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "projectId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "projectId", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetDashboardTemplateByName(w, r, dashboardTemplateName, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetLive operation middleware
 func (siw *ServerInterfaceWrapper) GetLive(w http.ResponseWriter, r *http.Request) {
 
@@ -1545,6 +1662,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/health/ready", wrapper.GetReady).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/metrics", wrapper.GetMetrics).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/dashboard-templates/{dashboard-template-name}", wrapper.GetDashboardTemplateByName).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/version", wrapper.GetVersion).Methods(http.MethodGet)
 
@@ -2354,6 +2473,71 @@ func (response GetStatus500JSONResponse) VisitGetStatusResponse(w http.ResponseW
 	return err
 }
 
+type GetDashboardTemplateByNameRequestObject struct {
+	DashboardTemplateName string `json:"dashboard-template-name"`
+	Params                GetDashboardTemplateByNameParams
+}
+
+type GetDashboardTemplateByNameResponseObject interface {
+	VisitGetDashboardTemplateByNameResponse(w http.ResponseWriter) error
+}
+
+type GetDashboardTemplateByName200JSONResponse Dashboard
+
+func (response GetDashboardTemplateByName200JSONResponse) VisitGetDashboardTemplateByNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDashboardTemplateByName400JSONResponse struct{ MalformedJSONResponse }
+
+func (response GetDashboardTemplateByName400JSONResponse) VisitGetDashboardTemplateByNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDashboardTemplateByName404JSONResponse Error
+
+func (response GetDashboardTemplateByName404JSONResponse) VisitGetDashboardTemplateByNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDashboardTemplateByName500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetDashboardTemplateByName500JSONResponse) VisitGetDashboardTemplateByNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLiveRequestObject struct {
 }
 
@@ -2571,6 +2755,9 @@ type StrictServerInterface interface {
 	// GetStatus How a configuration is doing
 	// (GET /configs/{config-id}/status)
 	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
+	// GetDashboardTemplateByName A dashboard with the rooms of a project
+	// (GET /dashboard-templates/{dashboard-template-name})
+	GetDashboardTemplateByName(ctx context.Context, request GetDashboardTemplateByNameRequestObject) (GetDashboardTemplateByNameResponseObject, error)
 	// GetLive Whether the process lives
 	// (GET /health/live)
 	GetLive(ctx context.Context, request GetLiveRequestObject) (GetLiveResponseObject, error)
@@ -2955,6 +3142,33 @@ func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request, confi
 	}
 }
 
+// GetDashboardTemplateByName operation middleware
+func (sh *strictHandler) GetDashboardTemplateByName(w http.ResponseWriter, r *http.Request, dashboardTemplateName string, params GetDashboardTemplateByNameParams) {
+	var request GetDashboardTemplateByNameRequestObject
+
+	request.DashboardTemplateName = dashboardTemplateName
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDashboardTemplateByName(ctx, request.(GetDashboardTemplateByNameRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDashboardTemplateByName")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetDashboardTemplateByNameResponseObject); ok {
+		if err := validResponse.VisitGetDashboardTemplateByNameResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetLive operation middleware
 func (sh *strictHandler) GetLive(w http.ResponseWriter, r *http.Request) {
 	var request GetLiveRequestObject
@@ -3104,176 +3318,188 @@ func (sh *strictHandler) GetOpenAPI(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H37cxs3muC/gurdqrFTbYqSHWdGqq07xbEn2vOrbGVzO6FvGuwGSaybAA9Ai+K4/L9ffd8HdKNfJGXL",
-	"mU1dfonM7sbjw/d+4VOS6/VGK6GcTc4/JRtu+Fo4YfBfvCiMsPhnIWxu5MZJrZLz5HolmHi05rJk/h2m",
-	"F8ytBDNar5M0Ebd8vSlFcp7AD49O/6f/YZLjYwmDbLhbJWmi+BreC3OliRH/t5JGFMm5M5VIE5uvxJrD",
-	"ItxuA69aZ6RaJp8/p0mu1UIuH8lieI2ZLLKwMnq1MhyfR0s8HVxPM/K+FcWDLLRZc5ecJ1K5p0+SNCxX",
-	"KieWwuB6F1IVUh23YP9uC5prIRx8f/rDMBSj8e8CyM/0srDuR11IgSf+rAWvc8AU5YRyiBibTSlzfHLy",
-	"X5Ye+0Va+jtfcbUUb1QplYBfbLVec7NLzpPn/hnzD9PkhpcVvjTX+qNUy8vN5pd3L5PzZOXc5vzkxP98",
-	"/ng6nZ7cnCZpkpdSKHdVJOfJ9PTs8ZPvn/7w6M9/4fNHeSEWj+CnR/Ab/AS/1F+8F7kRcESGq0KvH+Xl",
-	"6WPlHtnHuXnsANCKzwHOBK+N0f8lcnf1k03Of0tOp8kHANPCCLu6Uk6YG14m50+nNeyu5VroyiXnp2fw",
-	"o9brl9K6X96+xoMx1k0WpdamQwtWmBuZi1+sMPSqKKVWvPOWE4rfZcdwpOEU3gtzI0z7FP5TV4bprWL1",
-	"cVh660uOow02sbXN+/b85AT4xCTazsnzX9+fhHkn3K5vkzTZcGu32sAGN0+s3U4NoPB/pyOorDCezJ7/",
-	"78tXb18+n83oRaKghrz+1YhFcp78y0nDXE/oqT1pkxV+2GYDl46VglvHtAKmBQtwcDoO+EJuRCGUk7y0",
-	"KTIJv3QGi2NcFfhjhyf/SAfG+GbDuBEs8IVJj0cQI7AbrSwR8mWei40TA9zqyrGtLEs2F6yAlXLLrNYK",
-	"/r/R1sp5KSbs1xV3sAeBa5GO2ZXeWiYVrd1xV/l9wFHZegOejdlJ8jlFRlTK3B3Pg/BPY7RJzpMe62db",
-	"bhnhXsG4o5XwtWBOrsUFM4IXsFK+5FLhgozYCP8efZYcfdjPcREDh3y9d1XzHbN6Lea62DFRWtFa5lqv",
-	"hXIT9lq7FZxq9OEFc2ZHK0fIIYkoXtIyvgh80g/B8IcLXEaplwG1AKVW3OLfhXBclvaeoAMj57oqC6a0",
-	"Y4VmbiUtU3qbsoU2zC+VzUXOKyuYdJYV3PE5t4LlXMFHc0B1nq9EMWEIcHqzxr/2PjzEbnhJwvk+UK1Z",
-	"SGUF8LOFFGUBvOwT/Qm8hthlmqyFtXyJUr6yDqjDAI25FQuM9II5zaxQRcwHWKWEys0OyDRFPsHLUm/f",
-	"llyqn6+v38I3QNvJ57SZtMtDe7PPAbRuK4Rip0gFf376ZDpNPn/4+tN9owTThq21EQxlje3AaRC38Xhe",
-	"8RK0LPEVB+QFBUPiKrSwiF8rfiM8EsNS56IALFsPn1gtVjZKtSAnaTDO8E3ALd5RO+8DftfRLvobgGVH",
-	"u1gJI8bh+Vq7F7pSXw5Og/SkdJeZAdbCamTBnvxweno/PGH/ZEDXRQqYJR3yJKWZrfIVihb42QsV9oCr",
-	"HWLfQ4TBtdYvuVmKe0IpaVkJwxnmVhyI55X8MbnfQx+dZ+yg6+lJplsr3AtZOtIJC7HgVemS898+dCd9",
-	"KdfAV7cr6cHYMvNYKZFRgHxnHAa1E3ZJj6Rljn8UiskFsCNmqpJ0AB5rN0ujqw1bSDdhv0q30pWbKe5/",
-	"xa9IKTCCBpvEptBvv0XWanJOBhBoL0txm5wn/+cVWUrI9eL3BGij0YtByZvNQM371+Tzhw9pIp1YD5i9",
-	"l35tekEbusBVEkjWDPkmbCaJBth32HQG76oSNQpvk3Fj+A7+raqyjNXq7vOefcaLQsLfvHxr9EYYh4bc",
-	"gpdW9HTMPAf90Gk8htoE0GbJlfwHjhirZSB1dipfGa3kP0StpT1H5Zd5HR2VgB2bi1KrJXN6MlMz9Wa/",
-	"Dgt4EjTQc5YFsy5Lw99ksGU4ZRZsoAw1gDeXlVshvWckQrN0prKgpPtPglVBn7y+fvkKlFKh2Fy7FWJW",
-	"WF1KA8KKUAaR8VGD8VPCcydvRB8p3gsHClvQhpxmGRxYBmRTgmLCttp8tBGbarGvlMCpWYYnlTENbHUr",
-	"rWCPGC+tZkYuV47xhQMN31N1yirlZNkbXTAltgBoR+pzRDCERaDevlHlroNVc61LwRXgVVt7aHGIYVyC",
-	"90F1r88BOJLXX/zCMm86ZhP2LDp92Ln3aCD2KJYbba3fh4OdxdrNxUyRqocKHHBCoW6k0QoUYsu0Knet",
-	"HfvljhBSd8uieEPoL8xPes2lsge4o38rsMSN0KCQSsW2K20FAz4z17fC1qix5js8LeCS3ohGlqh2jaYv",
-	"LT4iIyAy8HDrJmWoa3Oko9pE2BLvZDzMSTjFVSBoYf5kwzOaEZGMFbgDFKriRhimN0KJYjJT76t54XeX",
-	"60o5mLZobVei92DCXoqFY2K9cbuUwRi7aFAP1jbbTmKjOma1HZ/UYQbIld0KU1v80Vk9naY9Is21Kizj",
-	"JJ7gJECkAN1xNHGBjxQiLyWYsvXprHmBJ+o53VwsQGnFA0DOtdHGBevCfzNT1vEdiAZWcgfMElbJrANj",
-	"GYHZJktYa+w5fHwGKiW/letqnZw/fjqdpslaKvrn96NQqZ2MacLb8n2fBIpVAfiycittpNuh/yYCaO3K",
-	"KfVSqslaAp3qhdPowvP+kQ5baPsgXoVP2HPlDGf1VAGaFuwApz8KZSfsGckj6ZBtK05ijeWlrgoi9JYV",
-	"OFNZe4EbbpwSpr9QlU3Yq451VX+bTRiwxka6tA7qKBiMnE6D1B2f2qf9UIs8N6QioUsioKMEVCtL0oIl",
-	"oiR8BCLdfx9orbePQTfe2GLfV3MQ8G2MCCRBr/SO338TFlJzeaQoALD/0DbkNWGXilgJc+LWsbXgKngW",
-	"cNb2NnoLWPPbl0It3So5PwOqOXgWOX8G4n0Bar5oc/ukt6H4VdjVLjhQ8/oBHEOD11Kxt89foT2W0pkY",
-	"ZoFF8pKQl/ecryQ5ZqoZ0ls8jlm5VCQUONtU81LmMCZynh1pyKayThQwbVAE0fJHWeRPwe6sE+s2GI9B",
-	"2sbdvhdEl43JxB7QNw/Z1U+xr8iIpbTOG27eDdNjDcVaAliVE2Y/RR7p+z9yfyE40KXJ/+BlJdgDOAVY",
-	"7tVPD71lj18xi5+NbbK3AXblGoFrV4BB6LA7ZxxEhzaiCEOCrmZZ9p3/L/OqK6IMcoWuJlkKfoNcE7QB",
-	"bdhHITZEftx+BGwIP8wUTXFB3iTeojunmRFrjSO14T0SNanFV+3DPwTzNNka6USjiH5ugggRitGn7dP4",
-	"dSVQdwnA3qtcTxho50GzdpptvLPwAogKLWWU47wAcMGanECkVAOq82E9MkQ+9lNJw+Jr8v9VzNl7UvTs",
-	"hL3zFlFts4wJu8OBlYzERrBtHGo+c8HKWm1DVZEkh4qG1pUrtf440YuFzMXjp9+Pjj8uTlmlSthp1jYp",
-	"MpjOCjcsXY+c+BiyBkb8D61+4rs2cz/9c08/hHeYVMgwBVtUrjIkpsj3UYsvAFYtuYDtRnZxMWHvV7XH",
-	"GoGMtgwnNlfrh1upCr2NPSkkBAMyPMi82P8VX7zCDWQpO/3zFPi/38bDFvhwS+Nq5A+PYy3y9BgtcihC",
-	"/bpaz8FMGAiop2wpb8Cu3jX+9HR/eHzEFI3WsOa3z7TKK2OEcu/I+9U5yt5JhteA2muQoo7pUb9SBUha",
-	"vmMcTCYn12LSvMlra5bnZPqcTmGosx8i2F8gI52puSj1lm1RgUX/h9HOlcBVNrqU+Y5ZQKsH2fOtfRVt",
-	"Jd9lndPbe3in0zsf3prfBji8FeaVVJUTHQtpemfILSX5WlEH3bE1jupjfN743XKvslPMDyOuKZNrsJMs",
-	"/shKbt1kpt7qEgFFNiMaZWCQWfZ0yk5Y1olPZMH3adlGGD81Bee0XnfsqeleaMLzGJ5Pp8cAVGknF7tf",
-	"rE+MOUpCgcFOTAK/lqScebV1C5Kcx24ANKrjUMhHsXFkWsYBXDgLWg16HVPmtP4iYaVBVX2f640YNvWG",
-	"GfEkvNhT+GGkmqnRaYmCLLqUCXK9S8WyeojsgJ2Hvj34fdfNVQD1hfRlEDhrXQhDmrdQziugx5lyB/d4",
-	"UMY0aQtdZvnWP6mVbx+p93wlWiC5Jcf1QubVwjBXXzGcqfvSDOtJRlTDmRrRDaOkjfvRB+PUj71+uKuf",
-	"anu565FGZxwI8EbStuIV5E8Tt87WEQjgbWmsHbYkfNuVdTpN0uT09OvcWL10lqMcWSE467aaAQpbkGaB",
-	"Ps6JnMS20S7aQRvgnMim8XVb+7neeHpglzPlBUDnkQ+fe0CTUxr1bpCjIU+hBCPZpWxTVhYOIxfWSrW8",
-	"g98Lo813lXrdHKBYTzgbdwniHghNeB1j68nAENtFd54ovCsP8GfBZSmKWo82wOgpewTgYNqS/uyQcLrz",
-	"puMcp72Gx/PRhE1CikgHBW5khwgGXiKR7WkMhskaUs3IIzxT3iWsdBTEK8mxXW0uGh06mM00OkJa3CKK",
-	"lsDlyLdBztNRQtyT2XWQf3dTvz4dBbQ462rCrhSqfwqTiLxZSjRZbWj75JBfo4JT2xKxFwysgsB+Gq89",
-	"wWPFbePab298OFWwt0fMs3qmi6Ho1Uobx3JdRLKbWw18czdgUNfuqOgsUE5rEGZSsQ037sKLDNJxyhI+",
-	"2oqy7DmeRiyA7srfS5UPLR1+pklwoX7hoGDaC5bB0WcH1nA2PXv66PT00dnZ9fQv59Pp+XT6t1iAFdyJ",
-	"R8DZBlBp/+LT5PaRXoNU2LidD0XVG7oWt244/9fvAeSWNoXHGzQwnGaFZnwOOCLvFcRG8DX841i9tuGL",
-	"oiyRJIIYieSM/RPLeSlUwQ2KJq1ykTINyk2ulRI5DGrrSOEOY0/o4DKgW8wU6cEEAG9x5NwKz336BoIl",
-	"dk5h62hqI8AYKzss41gluUm73ctaf5JG5E6bHXtAX8R+z07CcyfKjrQjKD0yBNmQldjfx/cJ2P03rcSB",
-	"HYJQZf+IQguer813De/zx391+fqyzsXDlJTaPW4RZ1BXQGyR4YAdK0QuC2ER2WdKWpY5XfAdBe4pbNeO",
-	"NjYBD9ddGzDgB9n137KHNPwv18+YXLTkuBWOCQn43IkqVEZvxMnfKiPz1THwAxFwNZQf+1NHKcUM3e1K",
-	"I4Nilt+AdTSQDkCELResUh8VxlivV5SUYPziO7bkTBFXqPW99o7+Mj2GDTTJzXvRAOQkHfawVYMKdfbT",
-	"m1eXV69nMxg0wwwN+CsWU1nX/GkfQie9+uAxfI4TmX/rCvVu1O1D/b2mwFY3m+Y9cun+mf6stz6OEqQf",
-	"CUW98MnaHUm51F7rbWeSkOp4OFEc3/qcJguj194FcDinKH7XfxsY0DHf1u9+ThO9VRRC5mX5ZoEpkPs+",
-	"f4Ovf/7QPS0v9gYkeGYqpaRaZudD7nzpJiybG/1RqOwcsx3IJkNVgyuKE1GgBUwZrtgaLFawZC26FIxe",
-	"43hSLVMm1UwtqrLEBMGgp1ghWNaoR9kE/2UcrYk4DMUlSL9XOpgz7YWynYDFFtLiu/gtMjG7lS5fiYLp",
-	"xQJxXIFi/1viNw6oiRtMEEY4MdCcHwcwNYq+1N/cScN7Nqzb0eZo9pY2IQOP7OkSI9O+kLf9WdEruNbW",
-	"sVJ+FOWOrUS5scMT+VUcO99Xq4P7J/4anXBkxUfre18JH8DJQ0T+K7zTY5hIn4HiW/jU2kN85O3j6HCa",
-	"DtPyS0sD6zvMgUOh0qcO77xzpd/BMETfpO56nu7qbJK17Qzap8+M7XmO9jqNek6irpW/30YNK0DDPg0+",
-	"MFTXW8CxjAMjPNaaHkHvO5U8edna0zzbtUU2Uup4s2hRXDT6UVAAuWtVcezT5varDVQ0GUE6WmMLK+qN",
-	"D+NxkO5tzA01Tf3tUtZK2AT6YvQiqoGKdjQdjPZ4j0J/5FfB14CaZMo2PvMakDUvqwLgyUGHk8IGjxZY",
-	"aq05z55MxxxPA1O+o4zhvueABGaHIL8fHfl5acUWrMGxKSjL0juOQkZje8oVtwH5w+yUqi2VdYIXh0GL",
-	"S3nBZVkbyEN7xSK3KPCLCQXkCLWOIozHzfTXiptiqNqOZiKNBvdjNVuDTSyUw8O74UraFVW0wQnSqtre",
-	"KHJK+iRGCSstpbgRtIMjV/hOOCKXPbCgkBcrtVoK03M+HznRLwqguP/wg5nvyz1gR0IR9Hfi4EQd6id8",
-	"7myzh4zt1XUQpHOKEWWmDfkP8QwSJc+VI5E3oEp16zgt5ph6rYaYoa95CSFFMK1IEfIh0jY78q9dHQzz",
-	"+xdb0Hzyw+npgB+7f5SCaosGtavT6QHtakjcGDc63kFtbVB8DZolYlFZVONr301daIVpw5HfQlrvlHMa",
-	"SD/nKhe1u8lr+5TRjWY4DtzW6+un+6VTc2ABEATesI1BvAqFn+2zF+HnAUSTlm2NHjYzQi3ckAJGz4AB",
-	"58IoUaTolvTc6PiKGFEWvgaqqwR1wEF7GNy0P7N95NQkXo7REdmaB4joj4ne3Bd1k4lrHVdFy3f7J9tw",
-	"Vh7qESYs21AUv/UZ1QD62BdW6qIfr8CUtZnqlulyVohSLLkTVDasgZkZfSMmWN7juJM3IktZ5nPxYY3b",
-	"wP9QhNQBOEx1DpGSyUxlUt1I2lX9cpAL9UdBLHjCDJCAgxWh20a9DvR+0TKw2wYO36bdaIADLqkjKTai",
-	"gAENEutPe+w6csfhK2lTDbTRVoZcWxC+tl09nUW1Ar9NP/x2+mGCdXHZEDrVda57+UZwiRyECO2mGXYY",
-	"GnWF3B0L3LBAjy3AEJLB97GsSg5734CZBEBZc5evhMXgAthBAYpYlTxhv2w2vqlCqbegXHIrWCEXC2FC",
-	"aqPs1Dk9+B/yYdbnE1EB4rB0pyA+447iF+O9dai+1bJC2k3Jd+iLjTE6lDeiL7eFqr5AsnesvhCyp2f1",
-	"wRXaNuyU47fs3fOztrFVl1weOvkGGmH24bMnguw7empPIGqbSojC11g5IF3vkOVsI4wlc+PrNJ/UYxCV",
-	"H2sljlGFDgfu84PeOmSZ1HIB1u8t9mUlC7IScdeddH6/5r/nJberoeP+KpF10N+1ON4X2F73M9SbqC/A",
-	"TauGxW0xv603lRxhhTbuIELsLnv75v01m0wmJ0Y4s8sm4z2VetN8lGpgomzDzUeUNTwE9L0nQglm4YC8",
-	"qncR3BRRWgiacejfcNrnzWCUl3x+PpgKEm1BdkV/Fp9y4stJfDytn4AyYRniQWsAvahzeYKNOFOxadFS",
-	"dVM8uHJXS/A64NZUKvpUjQkjxZmXOF9NPZS94TTmf6Y46Uw1irUsGr2a4ACmHQ5tsI7d6RK0DytLoRwO",
-	"TemisPh6rb7MjgOXupGOXH8zlcGrnW9a3UFg5CXYa81LsZVd2Y3Mpa5suRu2t2PeSzgBtFPbg4EMPWBA",
-	"9OM2vKmYpAlO3ubUo7SL2NtUSQyWRZgdniMiWs4V0tpA6Lsf6sb1HJn/Au9GkUoFWO+DKjJHsSEjU2By",
-	"uCFcf6tar1/X8cgxdaeX/YvuATZYzGYPhQ1SSuYydY2t9H6z8fjAn+8hPmDc4GmquG6ONalCXt+4IBlH",
-	"rrvUV0zfOgazf8N4hhuNZPjmOj6Q0V5CN4eZeKONhWyLv6BWGjMY51kV8krPbY5z5yL79sLWL5+kVExN",
-	"NTHWWJfuM7cRkQZVlk6gth899rUMwTH3J8tupNh2FI44w1LaofgxJtAMeeHi6qgmzyYYazpOh40PpJvJ",
-	"cxTDqJdxOCBX24vfEDVLbt0zvd5wI327lgGa4mXZQBlMQnLR5vidKEiLtxW2x5iwa0q/22yECnmiguer",
-	"AFkUV5SPtNKV+cZ7ezVufnlmEZ8oeZ513YXIp3WGJOc6YwvJjGTSN1t/hy4b9O3hUHunvTMdo7k4weEu",
-	"NFcrIUNUVvKlTxEeHhbVARuSiJe6MdFAaeH2o2jnWDfVZEG4oIPcOvh4wn6xFS9L6p+yBcWlk+AWhbBl",
-	"KYLfhTzt/ayf07OBSOdhmwTg/VaX5Rj1NPtD/OpvskU/35Ye3g2GB2piqD1YiP/tdWOEALNqtytdfkt5",
-	"qbT7EeMt/ZX+gg1ckD021WcI0KiVDNZgKM0WlUG+HsqgegkNXo3+vWi4RpToLNKYZOKtD5Htz4KXbtX3",
-	"ceUrkX+0IzYkHmBQCY5us0RTPYOBh0Lr+uO4GB3LrB0WiR0YaUx4oP2Mg4DW1YNDyMVrDjNkVA7ptrSH",
-	"gxJ7WHtrue8uYq0+1MAcyjzpbNx7mnD/OOXQ7t+E5LK+KhlSrJBPdtobtQK8seM+akZHHpo2PIcjyeGc",
-	"m1zS1txLaqonrTcvj1KLVtq64ZQGeIIOu4tW1kKuleNSCZP6AISpFKqAXVdTIrb20Q/FXxZDKLCRxfCs",
-	"YUfK+7aUryrQnVDs6ZBAsMeodvuO6MsZ0n4c88FYBDZtfp9iDlYh9rrpExraGod9gfhajW9NDB1Y0poX",
-	"7YM6/eGLPIKgmB6w7qOWq1SY5Vj46ijkDEksxSjlYVFPY4RROzfLXLvIlErfDrh567nSGsrRJsfOaSRs",
-	"90YJNG5Jnge7GMNToHJg7rhd6S2mjV6BySOo2zF1QPGVNL5JZt3vF20iGGEgtke5x0env8Yx/MEkWBFp",
-	"qUcO2YpkDg5aR8CGkEbXATIb1YxEmfA+xZxpwzZG3vR8B7yUuTjkqvFfHuKua/SOYX9o+iAuOBxo23ZI",
-	"utYbb1YQwTgN5zeGZi+4LKthmbBrVPleWk8nVozPhyz0oiO9MaT3Wqvnt9I6odwrKudK7tWHro2pqZcc",
-	"dlhf4it2602R/7mbk3OPvp7gLfQZKaHznPSZuYP9JoeXACQ6bH7phRMYkgLlfttaw+ODuT5D7iCaawxd",
-	"MKdnuPljbZB573k1dzY0hWjjTN3acSiTAP3Ke0zNsUyvnt23R4p/C0lsveUedjAGwaaooiOAxy4ZGXc9",
-	"f4lDmRIFh/G5qW31XrdQlubLpON5jzI5Gn1jwOBYNJznODEQs6tBIbAMyHn8eITPg6MdcAJ4pee/tQNA",
-	"uiiF5Z9h9h8VuWhVXB8ZxVDi9sDhyCHnE3xWsyGfuxCuYECrKaP2ttleoJx+FVD0Vonix90d8/djK9C3",
-	"OaTk3f3bESFjs72jL3OLjSdSIczO96U7UxmToXzSuqhoPD2WEgsV1SZSKBkT+rGcyOmKrjOI9nc+nvyM",
-	"dFBnSBetNbWyoHy2k6mzXuvhu+lO/s2+pNYFH0u2i/cCqwosdWOEFcqxgu8CGHqlnJ3iyPmuTqc+mhF7",
-	"7flAPmFz/5R3X8Q1MYC2tQhJR7xfNWk2LD6w5gCfIdn4H8JY38G7q0Su19INpYjA703FHNhAlSyp4K1F",
-	"vo8XZ/x0no9qVo6vNwPkKBs2BQMXx/DJQy5/3Eo87RAofvX1S4OuP0mdqTDH1mCOg+/WpmvsmrDL0CW7",
-	"d7cKL4pQcNu4epZxwQzWvfhmVQMqPXHSIe5V25fh/pYRw2Yw2X0xVlxA4/I1dlNfiXUr8yNqo59T2gT1",
-	"AG1SPw5OTBsdmzfIypAWx1vgwar1BbY4NktRR5ewGWnd5ctfUKS1EtgY3xyT+38o6kLN5b35KlUIwFyw",
-	"KbmjMBUBkaU71xGFX7osxJDzrlVaSMlJHh8b1PTBnLZjHldTaPEtVSFqvTZ2jk2TcFzlQpsmoyfEQdtd",
-	"ruNjPPLQYOxBHH7VNHf3gKK0cKeXold7f7hEI8xTbzqtybLG5zj7xp9nC6v6fAdmkWqh+8v/X1hKjKJ5",
-	"IDTf6l4vVdzHtukcRL6mFJ6jo6rAThFSK4v3I3z33V+pVz+ldYjiu+9m6nTC/ipvGpOS17c1NA2euBrs",
-	"p9vtpfug03ziIToEeLdsf6YYaxy4RpeCZVE336s15VLiPzL2YDdyedzDyUydTdjbyrVaWzodInC9PkMz",
-	"9XjC3mOjsa7ap33a3gn9bjPqhecLKzcbQZk6XdstbffoXOiy1NvJTD2ZsHf+aq85zz/6fN2/Po8mOK+1",
-	"YJ8Q0aqhahV8p6Fs/FrcuiwUVIdstMlMfT9hLymjtz3Jyaf6YsnPJzSEv6riJFQIZf0EQTy1Ujj21mDy",
-	"q6gsKzSaYtKt8PRolrVwRuY2Q+S67IIU+w+JxQJzF0h2XNT7U0JEni6PjnA4lGPYqRvFuxlQo5vv8P8p",
-	"pkZQHyMUp9jBjjCXSmXoJ4pVE+6jU8x+9x0Kr39//+Y1I5q05yzD+o6MOmhu4whVyjKqNcmoTQqlZNCN",
-	"S03KGcueTKdZ3UM85Dne6d4k9kBpXBbgVO0r9Sn2nDribSkOH6Ir3l3+MGXZk7OzzCc7csoo71xzxR5g",
-	"EwPybjS9SZRIm/GwXd+CGbrzA7Mb91yn8rC5AEjaupu0t4/8VTVkf+CdIuhyk478k3UIerNJ0uQmKKXJ",
-	"6WQ6maJw3AjFNxLUysl08hivbHQrFNMBueHv5VAL7XfCVUbRGtqIREoCMWoSNxdNz0FkF0HsRtE9Rq26",
-	"qb56jdYu7KVOksZrMpfCtQqP6WrZ6G7Ds+n0iDufmnubjjI4Otc79oyOzwPXp3RAAl99T2sbmqnew0n7",
-	"ej+85am+3/MlgK5nQAEMHF/iZZrtlX4ATWIwcvkesMgCSopth6EAXYfyB+qz0fDH0PuZ2mdgz2ffh5v4",
-	"uE/YlcFwB1SdqYGbvYBxZLIglvaCqsywfbWuXEpN9emCElK8UrYUzt9QEu4NwO/Tmrun1I+G7hmKun90",
-	"mDpXxUxlUZODrLncKHBNX5200xWlashQYGyZXCrY04Rdqp23UYhJxW2IOgwHqNYnjqfMal9Oy9bS2g1W",
-	"FVLvnZp7LTWrgKXIfIgC4DyfdW49bq753Y0jWHQTcB+hOzR0eica+qqbUYcvzSTUgZU9OYZomisE4YvT",
-	"x4e/qC+Igw/Ozo6hS7pE8j7o+LLoqUZ7aPhzmgwpGkTUIDQGvOy+im+oqVHUyII84UtRXwcXIrBNgNg/",
-	"CPXC7LKrmc1U0zo91p2x/xv394dxI/qYTItv7fbH3VXR5+hPRgJWPayhmNiXog3Ns/+L+m7F+0CDdxTC",
-	"Ox4T0v2CuNeu6stk6vAhTP+JLOGPcqDvV3p7p+OMb+Yfie80r5w0t9d//pAmm2oQFTYlz1GydzDhur7p",
-	"eNBkwHt6gjYsC7pBwxc79XSEgE+F8KZB16gDqY4ePjBgMmYQQUWBtStz0VzUDKoGCHo03rjPXJ6wYxSC",
-	"BWZ9w3ckuKWZKa8a+FJZIAdxmwuEzfng5YPNTYJ1q+z2bS1BT6WWtc2CaBUzpcMlYJilUvfejq93ad9/",
-	"RCzKM2ecY0DEVyMEec9SfvrPlvIeD34n8n4y/cvhD+p7yf8QioRvtf/VusRJ3Mdor4zZHlGdm0b9wsN1",
-	"ESHR5XQ6nYash0GjkLJzZwrTc5F4lDM7VkhL7iEbMhStz1gJntieUHsR9vR7mIihsPkI4/A6ugv/jyLZ",
-	"XtL5RC3Trb/5vyoLNhcRyr0J5/CVEu4Qqp588n/hr1j31arKv+uE6cGXm/lIAA9a1teYz0OlmqFt05Ys",
-	"vnBXdeguk4aot79Dua7345uNlgpv2sCLbF6gezd87qN4HyWaslTn6q90EVzZ89B1YLj1By1MFaFRVJ3U",
-	"BBLMpmylt3hbxbrKVxjYrYtiZ+oqKmHHEiMqAgYrN40LtP1NMSCdJ+y1ru+2Br4xZtO+wwPskeoRDPUy",
-	"tOv4XcXIF9wqHlfxbpFwvELmk/LP63rBqEiaXN++kTI1N13I26Y1SM12vvYu8kOrS6mxal1gmXXWMLkX",
-	"RnNtdn4NSm9HuMoYZzACzN2vYgKjZP0zmbJRE3K9iK4zp8iqKtq1iHUFIrcYMsXYq7ZWzkuRIuEhqZHp",
-	"ygufgT6Zqcbhy8hKxqvsMKTHQRuf0w2rF75xiVC5iNq0LQBVqUl65bxXmNxzoRGA1T7GjGka891MSWdF",
-	"uZiwX+u8x17j49DANo1vA8J6arFxzdXVTXfdO9A+HtwfgPi/XmMjlKAKUzpkONG7Ynpo03jQMW+aDn7t",
-	"i0GAtWvDVrxIQ56ONkVdGyFNiGII6+0pFBRxYj7fkRybKUyEmTB/PyzSRnO7Ht2VFQyr6FZ1yomqr0Ya",
-	"VOLehQZ+31yDi9JZj1Ti6BT+SBpcHcD9HfU1nO/kk8emzwexFsx2quzci3SMcG4MZ37cXda5X9/M7I1R",
-	"ZhxF/mDeK9814Z7R47B2HXL1jsak+5D3d1nWIdUA849bJco1x63Vg3ZPAjBiG+/5UTrCTHklgX0DHeFY",
-	"ca31+v8jkY0ZJjw0KryzrG7aaQ+yvWtMStmG2mTqGWXEUIZK7wLAVdQIARMm6kQkJv01Q/AKmnLBXANh",
-	"zeaCFRhzf043dQrkgPFNK0tZeyn5OgR2Q9+r4MzhbCG2dbsEXQ4HFzyH/L3cj/sZsq0l/B8B9X7uxxOQ",
-	"3rXvyPcNRPgKC9hPSnkjRnH2ErEBWRaGznm7zBpMjJTx0mpfRiVdk6lIjQ592Xu4DDQkKV4t4owrj3Xp",
-	"TPGQvNRUyPXQ7GVId/9GSOabG4zgVdg7wM12TjEu9G2/1xyhH53YiD8DbIl0JOMIdJtzRUlklL0RShMo",
-	"pRC7pUZJda2jIGDbtE7sstVGmBtptaFW4zMVbobsJqBM2LXR1bwUvlJIqmXZfac5VUxOJE8GGRpEkxN2",
-	"WZ9yeHemQqezvpKHwPmnnTfA2t8yvyNSf3w3r1DoifFbaAuRNGdEfRZCbjBWbCaoq/g3o64R8F6oraUX",
-	"4XjqQ+2QUjxIc7zD032IBj/avXQU0GA9HnCjdNKC7wiZ+LzIgxYF9VzDd0nEyaaBQihREbd4XfGaOjg0",
-	"GZkpOVKlrZP60MvjWNakZWJu9UxhFk8H6cnalcYnK8VVQGSZK2181AQJoPX5nyi5MiydkrdDma9WYqbG",
-	"mmpIN0gzrzzADlINgONkU3LZxtrkX9jPz1++ZWJr/x7s+7/7/G3WTws/VNmBlT8bI7WRbjeZqX9h1//5",
-	"9vnw6EteLcVMDT3zyta/zZLTWZKG8f5t5vPJZ8lnNp3hZUw1CncLWwaxNaDXfQhyD3kUdg1yjSH2AZUx",
-	"xmt6NTgj7yENk3KM50ZvrTAMc4OkowLLDV+KOmTxICM9/hxp52Tl1mX2MI3zzfEqQbTSQz8GsuFboQKS",
-	"NzM1r5zDqwQ1c8EFTE5LnNVuBP9o2XO1LKVdpeyvwqy5StkLsGtWSFdXjpcSfmuklKU0/LrMOOxKm1iW",
-	"1coQy0qultkF3ftP7VeNOK6KbVjz9ef/u+eohomPdGTtQ6J702Mjj+cBFRZI4KYpoNur/WByWiVLylih",
-	"y9QGzyJU5H1DjSFMMeYLotX58rs2gPynkQUWwSaM24LMiU/dnoQ1HmAV6CaoH4WJJBzagud4IdO/v3/z",
-	"ehB2bzZCXb69+lrYDbd6b1VAxeU7fQj6dcQbuZ+gUwc6w7D3F0sHu6oyZXKenNycoqrk3+9ZSr0qnzSq",
-	"onE6vnOZ1APXdOzxyZN1fnIoYz1Pupk9x95pGa6vJMcSW0lVgB0Xbj7BHKaIATcTNuTZn+xFqPwtucOC",
-	"C1QAsN+Vx+W0vpu+Jfv82EFnTMd6mIHI4WWJerH/pia1D5//XwAAAP//",
+	"5H1rk9s2luhfQXG2auwUrVa3nWSmu7bu7fiR9F6/yu5s7k7kO4RISMKaAjQE2LLi8n+/dc4BQPAlqe12",
+	"ZlKbL2lTJJ7n/fyY5Hq90Uooa5Lzj8mGV3wtrKjwX7woKmHwz0KYvJIbK7VKzpPrlWDiwZrLkrl3mF4w",
+	"uxKs0nqdpIn4wNebUiTnCTx4cPq/3YNJjj9LGGTD7SpJE8XX8J6fK00q8Y9aVqJIzm1VizQx+UqsOSzC",
+	"7jbwqrGVVMvk06c0ybVayOUDWQyvMZNF5ldGr9YVx9+jJZ4OrqcZed+K4kEWulpzm5wnUtnvHiWpX65U",
+	"VixFhetdSFVIddyC3but01wLYeH70++HTzEa/zYH+YleFsb+oAsp8MYft87rHCBFWaEsAsZmU8ocfzn5",
+	"b0M/u0Ua+jtfcbUUr1QplYAnpl6vebVLzpOn7jfmfkyTG17W+NJc6/dSLS83m5/fPE/Ok5W1m/OTE/f4",
+	"/OF0Oj25OU3SJC+lUPaqSM6T6enZw0fffvf9g7/8lc8f5IVYPIBHD+AZPIIn4Yu3Iq8EXFHFVaHXD/Ly",
+	"9KGyD8zDvHpo4aAVn8M503ltKv3fIrdXT0xy/mtyOk3ewTEtKmFWV8qK6oaXyfl303B213ItdG2T89Mz",
+	"eKj1+rk09ufXL/FiKmMni1LrqoMLRlQ3Mhc/G1HRq6KUWvHOW1Yofpsdw5X6W3grqhtRtW/hv3RdMb1V",
+	"LFyHobc+5zraxya2pnnfnJ+cAJ2YRNs5efrL2xM/74Sb9YckTTbcmK2uYIObR8ZspxWA8L/SFdRGVA7N",
+	"nv7fyxevnz+dzehFwqAGvf6tEovkPPnTSUNcT+hXc9JGK/ywTQYuLSsFN5ZpBUQLFmDhdizQhbwShVBW",
+	"8tKkSCTc0hksjnFV4MMOTf6BLozxzYbxSjBPFyY9GkGEwGy0MoTIl3kuNlYMUKsry7ayLNlcsAJWyg0z",
+	"Wiv4/0YbI+elmLBfVtzCHgSuRVpmVnprmFS0dstt7fYBV2XCBhwZM5PkU4qEqJS5PZ4G4Z9VpavkPOmR",
+	"frblhhHsFYxbWglfC2blWlywSvACVsqXXCpcUCU2wr1HnyVHX/ZTXMTAJV/vXdV8x4xei7kudkyURrSW",
+	"udZroeyEvdR2BbcafXjBbLWjlePJIYooXtIyPuv4pBuC4YMLXEaplx60AKRW3ODfhbBcluaOTgdGznVd",
+	"FkxpywrN7EoapvQ2ZQtdMbdUNhc5r41g0hpWcMvn3AiWcwUfzQHUeb4SxYThgdObAf7a+3AndsNLYs53",
+	"AWrNQmojgJ4tpCgLoGUf6U+gNUQu02QtjOFL5PK1sYAdFeCYXTFPSC+Y1cwIVcR0gNVKqLzaAZqmSCd4",
+	"Wert65JL9dP19Wv4BnA7+ZQ2k3ZpaG/2ORyt3Qqh2CliwV++ezSdJp/effntvlKC6YqtdSUY8hrTOadB",
+	"2MbrecFLkLLEF1yQYxQMkavQwiB8rfiNcEAMS52LAqBsPXxjga1slGqdnKTBOMM3AbZ4R+y8i/O7jnbR",
+	"3wAsO9rFSlRi/DxfavtM1+rzj7NCfFK6S8wAamE1smCPvj89vRuasH8ywOsiBciSFmmS0szU+QpZCzx2",
+	"TIXd42qH0Hcfz+Ba6+e8Woo7AilpWAnDVcyuOCDPC/lDcreXPjrP2EWH6YmnGyPsM1lakgkLseB1aZPz",
+	"X991J30u10BXtyvpjrGl5rFSIqEA/s44DGom7JJ+koZZ/l4oJhdAjlhVlyQD8Fi6WVa63rCFtBP2i7Qr",
+	"XduZ4u4pfkVCQSVosEmsCv36a6StJuekAIH0shQfkvPk/70gTQmpXvyeAGk0etELebMZiHn/lnx69y5N",
+	"pBXrAbX30q1NL2hDF7hKOpI1Q7oJm0miAfZdNt3Bm7pEicLpZLyq+A7+reqyjMXq7u89/YwXhYS/efm6",
+	"0htRWVTkFrw0oidj5jnIh1bjNQQVQFdLruRvOGIslgHX2al8VWklfxNBSnuKwi9zMjoKATs2F6VWS2b1",
+	"ZKZm6tV+GRbgxEug5yzzal2W+r9JYctwyszrQBlKAK8ua7tCfM+IhWbpTGVeSHefeK2CPnl5/fwFCKVC",
+	"sbm2K4Qsv7qUBoQVIQ8i5SMc48eE51beiD5QvBUWBDYvDVnNMriwDNCmBMGEbXX13kRkqkW+UjpOzTK8",
+	"qYxpIKtbaQR7wHhpNKvkcmUZX1iQ8B1Wp6xWVpa90QVTYgsHbUl8jhCGoAjE21eq3HWgaq51KbgCuGpL",
+	"Dy0KMQxL8D6I7uEegCI5+cUtLHOqYzZhj6Pbh507iwZCj2J5pY1x+7Cws1i6uZgpEvVQgANKKNSNrLQC",
+	"gdgwrcpda8duuSOI1N2yKF4R+IvqiV5zqcwB6uje8iRxIzQIpFKx7UobwYDOzPUHYQJorPkObwuopFOi",
+	"kSSqXSPpS4M/kRIQKXi49SplKGtzxKOgImyJdjLu5ySY4sojtKj+bPxvNCMCGStwB8hUxY2omN4IJYrJ",
+	"TL2t54XbXa5rZWHaorVdidaDCXsuFpaJ9cbuUgZj7KJB3bG2yXYSK9Uxqe3YpA4TQK7MVlRB44/u6rtp",
+	"2kPSXKvCME7sCW4CWArgHUcVF+hIIfJSgiobbmfNC7xRR+nmYgFCK14AUq6NrqzXLtw3M2Us3wFrYCW3",
+	"QCxhlcxYUJbxMNtoCWuNLYcPz0Ck5B/kul4n5w+/m07TZC0V/fPb0VMJRsY04W3+vo8DxaIAfFnbla6k",
+	"3aH9JjrQYMop9VKqyVoCnuqF1WjCc/aRDllo2yBe+E/YU2UrzsJU/jQN6AFWvxfKTNhj4kfSItlWnNga",
+	"y0tdF4ToLS1wprL2Aje8skpU/YWqbMJedLSr8G02YUAaG+7SuqijzmDkdhqg7tjUPu4/tchyQyISmiQ8",
+	"OEoAtbIkKVgiSMJHwNLd9x7XevsYNOONLfZtPQcG34YIjxL0Su/63Td+IYHKI0bBAbsPTYNeE3apiJQw",
+	"Kz5YthZcecsCztreRm8Ba/7huVBLu0rOzwBrDt5Fzh8De1+AmC/a1D7pbSh+FXa18wbUPPwA19DAtVTs",
+	"9dMXqI+ldCcVM0AieUnAy3vGV+IcM9UM6TQey4xcKmIKnG3qeSlzGBMpz44k5Ko2VhQwrRcEUfNHXuRu",
+	"weyMFev2MR4DtI25fe8RXTYqE7tH39xnV09iW1ElltJYp7g5M0yPNBRrCceqrKj2Y+SRtv8j9+edA12c",
+	"/E9e1oLdg1uA5V49ue80e/yKGfxsbJO9DbAr2zBcswIIQoPdOePAOnQlCj8kyGqGZd+4/zInuiLIIFXo",
+	"SpKl4DdINUEa0BV7L8SG0I+b9wAN/sFM0RQXZE3iLbyzmlVirXGk9nmPeE0C+wo2/ENnnibbSlrRCKKf",
+	"GidCBGL0afs2flkJlF38Ye8VricMpHMvWVvNNs5YeAFIhZoy8nFewHHBmqxAoFQDovNhOdJ7PvZjSUPi",
+	"A/r/IubsLQl6ZsLeOI0o6CxjzO6wYyUjtuF1G4uSz1ywMohtKCoS51DR0Lq2pdbvJ3qxkLl4+N23o+OP",
+	"s1NWqxJ2mrVVigymM8IOc9cjJz4GrYEQ/6bVE75rE/fTv/TkQ3iHSYUEU7BFbeuK2BTZPgL7gsMKnAvI",
+	"bqQXFxP2dhUs1njIqMtwInNBPtxKVehtbEkhJuiB4V7m2P4v+OIVbiBL2elfpkD/3Tbut44PtzQuRn7/",
+	"MJYiT4+RIoc81C/r9RzUhAGHesqW8gb06l1jT0/3u8dHVNFoDWv+4bFWeV1VQtk3ZP3qXGXvJv1rgO3h",
+	"SFHGdKBfqwI4Ld8xDiqTlWsxad7kQZvlOak+p1MY6uz76OwvkJDO1FyUesu2KMCi/aPS1pZAVTa6lPmO",
+	"GQCre9nTrXkRbSXfZZ3b23t5p9NbX96af/Dn8FpUL6SqrehoSNNbn9xSkq0VZdAdW+OozsfnlN8tdyI7",
+	"+fzQ45oyuQY9yeBDVnJjJzP1Wpd4UKQzolIGCplh303ZCcs6/onM2z4N24jKTU3OOa3XHX1quvc04ff4",
+	"PL+bHnOgSlu52P1sXGDMURwKFHYiEvi1JOHMia1b4OQ8NgOgUh27Qt6LjSXVMnbgwl3QatDqmDKr9Wcx",
+	"Kw2i6ttcb8SwqjdMiCf+xZ7ADyMFoka3JQrS6FImyPQuFcvCENkBPQ9te/B8141VAPGF5GVgOGtdiIok",
+	"b6GsE0CPU+UO7vEgj2nCFrrE8rX7JQjfzlPv6Eq0QDJLjsuFzImFfq6+YDhTdyUZhklGRMOZGpENo6CN",
+	"u5EH49CPvXa4qydBX+5apNEYBwy84bQtfwXZ08QHa4IHAmhbGkuHLQ7fNmWdTpM0OT39MjNWL5zlKEOW",
+	"d87arWYAwga4mcePc0InsW2ki7bTBignkml83QQ71yuHD+xyphwD6Pzk3OfuoMkojXI38FEfp1CCkmxT",
+	"tilrA5eRC2OkWt7C7oXe5ttyvW4MUCwnnI2bBHEPBCY8+Nh6PND7dtGcJwpnygP4WXBZiiLI0RUQeooe",
+	"gXOo2pz+7BBzuvWm4xinvYrH09GATQKKSAYFamSGEAZeIpbtcAyGyRpUzcgiPFPOJKx05MQrybBdby4a",
+	"GdqrzTQ6nrT4gCBaApUj2wYZT0cRcU9k10H63Q39+njUocVRVxN2pVD8UxhE5NRSwsl6Q9sng/waBZyg",
+	"S8RWMNAKPPlprPZ0HituGtN+e+PDoYK9PWKc1WNdDHmvVrqyLNdFxLu50UA3dwMKdTBHRXeBfFoDM5OK",
+	"bXhlLxzLIBmnLOGjrSjLnuFpRAPorvytVPnQ0uExTYILdQsHAdNcsAyuPjuwhrPp2XcPTk8fnJ1dT/96",
+	"Pp2eT6d/ixlYwa14AJRtAJT2Lz5NPjzQa+AKG7tzrqiwoWvxwQ7H/7o9AN/SVeHgBhUMq1mhGZ8DjMg7",
+	"PeJK8DX841i5tqGLoiwRJTwbifiM+TPLeSlUwStkTVrlImUahJtcKyVyGNQET+EOfU9o4KpAtpgpkoPp",
+	"AJzGkXMjHPXpKwiGyDm5raOpKwHKWNkhGccKyU3Y7V7S+kRWIre62rF79EVs9+wEPHe87Ig7gsIjvZMN",
+	"SYn5fWyfAN1/00oc2CEwVfZb5FpwdG2+a2ifu/6ry5eXIRYPQ1KCedwgzKCsgNAi/QVbVohcFsIgsM+U",
+	"NCyzuuA7ctyT267tbWwcHra7NiDA97Lrv2X3afifrx8zuWjxcSMsExLgueNVqCu9ESd/qyuZr445P2AB",
+	"V0PxsU86QilG6G5XGgkUM/wGtKOBcABCbLlgtXqv0Md6vaKghMotvqNLzhRRhSDvtXf01+kxZKAJbt4L",
+	"BsAn6bKHtRoUqLMnr15cXr2czWDQDCM04K+YTWVd9ad9CZ3w6oPX8CkOZP61y9S7Xrd34XtNjq1uNM1b",
+	"pNL9O/1Jb50fxXM/Yop64YK1O5xyqZ3U244kIdHxcKA4vvUpTRaVXjsTwOGYovhd960nQMd8G979lCZ6",
+	"q8iFzMvy1QJDIPd9/gpf//Sue1uO7Q1w8KyqlZJqmZ0PmfOlnbBsXun3QmXnGO1AOhmKGlyRn4gcLaDK",
+	"cMXWoLGCJmvQpFDpNY4n1TJlUs3Uoi5LDBD0cooRgmWNeJRN8F+VpTURhSG/BMn3Snt1pr1QthOw2EIa",
+	"fBe/RSJmttLmK1EwvVggjCsQ7H9N3MYBNHGDCZ4RTgw458YBSI28L+GbW0l4j4dlO9oczd6SJqSnkT1Z",
+	"YmTaZ/JDf1a0Cq61sayU70W5YytRbszwRG4Vx873xeLg/om/RCYcWfHR8t4Xng/A5CEk/wXe6RFMxE+P",
+	"8S14au0hvvL2dXQoTYdouaWlnvQdpsA+Ueljh3beOtPvoBuir1J3LU+3NTbJoDuD9OkiY3uWo71Go56R",
+	"qKvl79dR/QpQsU+9DQzF9dbhGMaBEB6rTY+A961Snhxv7Ume7dwiEwl1vFm0KC4a+cgLgNy2sjj2SXP7",
+	"xQZKmoxOOlpjCyrCxofh2HP3NuT6nKb+dilqxW8CbTF6EeVARTuaDnp7nEWhP/ILb2tASTJlGxd5DcCa",
+	"l3UB58lBhpPCeIsWaGqtOc8eTccMTwNTvqGI4b7lgBhmByG/HR35aWnEFrTBsSkoytIZjnxEY3vKFTce",
+	"+P3sFKotlbGCF4ePFpfyjMsyKMhDe8Ukt8jxiwEFZAg1ljyMx830Y82rYijbjmYiiQb3YzRbg04slMXL",
+	"u+FKmhVltMEN0qra1igySrogRgkrLaW4EbSDI1f4RlhClz1nQS4vVmq1FFXP+HzkRD8rOMX9l+/VfJfu",
+	"ATsSik5/Jw5O1MF+gufONnvA2F5dB0A6txhhZtqg/xDNeMLNaq75kBsJVGn3I3OJdo7xXL6+Qrw2zhfT",
+	"JjeNMtfy4EeqWxi3QzO9ueKNO5C+z8tRwhFW7C3DBGEaY7vbLkpynBytSsOgQXvm5j2ZThsjWKQrt2Z5",
+	"dDYoJMliKewA5XqlBKMfKdyGu6SX1IOwrooQ/SArZ6Q5NtnjFxy5z9s7UOjSWJojDsfSrHwIgggmnipL",
+	"QtOAMN7NBDYYpezkYmKnLmvKO6XhFEiUdk72NoS5164OBoq4F1uX8+j709MBT0ifGAjKThuUz0+nB+Tz",
+	"IYGlsqPjHZT3BwWgQcVWLGqDimBAp5Cqh4HnkeVLGmfWtRqYR85VLoLB0umLlBOAhhwcuK0Zhl/3yzfN",
+	"hfmDoOP12xiEK5863L574R8PAJo0bFvpYUXVZ1MOoTj9Biw8F5USRYqGbcfPjs+pEmXhsugOoBrtYXDT",
+	"7s72oVMTujuGR2StOIBEf0zw5q4sABlJjOWqaFn//2wa3sx9RsuEZRuKA2l9RlmkznuKud5oCS4w6HGm",
+	"uonenBWiFEtuBSWeayBmlb4RE0wQs9zKG5GlLHPZHLDGrad/KIQEFy7RdOdrm8xUJtWNpF2Fl71kET7y",
+	"goVDTH8ScLHC12sJ60D7KS0D67Xg8G3cjQY4YNQ8EmMjDBjQQTCDeZ9UgK+kTT7ZRhvpo7VBfDPt/Pss",
+	"yjb5dfru19N3E8yszIbAKWRK76Ub3qh28ERoN82ww6cRcixvmSKJKZ5sAaq09NazZV1y2PsGFG04lDW3",
+	"+UoYdE+BJu1PEfPaJ+znzcaV5Sj1FtQTbgQr5GIhKh8cKzuZcvf+l7yf9elElMI6zN0pDIRxSx6w8epM",
+	"lCFtWCHNpuQ7FGNiiPYJsiiJtEDVySa9a3WptD1JvX9cvvDHTln+gb15etYW2ELS7qGbb07Dzz5894SQ",
+	"fVNhsCWjvqKEKFyWngXUdSZ9zjaiMqSwfpnkkzoIogR2rcQxotDh0I/8oL0XSSYV7YD1O5vPspYF2Rlw",
+	"152EELfmv+clN6uh6/4ilnXQYro43prcXvdjlJuossRNKwvKblH96E0lR0ihiWvQELnLXr96e80mk8lJ",
+	"JWy1yybjVbl607yXamCibMOr98hruA8JcbYsJZiBC3Ki3oU3dEWBRWgIQAuZ1S7yCuMEyGrs3PHA0Rak",
+	"mfZncUFLLiHJeWT7IUwTliEctAbQixAN5q0MMxWrFi1RN8WLK3eBgweXbZPr6oJ9JowEZ17ifAF7KP7H",
+	"aowgTnHSmWoEa1k0cjWdgzaEexjoDUJCCdKHkaVQFoemgGNYfFirS9TkQKVupCXj8Uxl8Grnm1Z9GRh5",
+	"CRp/81Jsp6nNRuZS16bcDVtsYtpLMAG4EywKHg3dwQDrx204Y0OSJjh5m1KP4i5Cb5NnM5hYU+3wHhHQ",
+	"cq4Q1waCJ/rBErieIyOoSLEO+rsCqHduOZkj25CRKjA5XFKwv1Wt1y8PGkF68eNoYGKD6ZDmkOMppXDA",
+	"KmRpS2d5Hfcw/eUOPEyVHbxNFWdesibYzMkbF8TjyPibupz7D5bB7F/RI2ZHfWGuPJNzhbWX0I2CJ9po",
+	"Yibboi8olcYExjpShbTSUZvjHAJIvh2zdcsnLhVjU0DGAHXpPnUbAWlQZOm4+vvxBy4bxpt2/2zYjRTb",
+	"jsARx+hKMxSBgCFYQ3bcOL+uidTyypqOA6rjC+nGgh1FMMIyDrt0g774FUGz5MY+1usNr6Qr+DOAU7ws",
+	"m1MGlZCM/Dl+JwqS4k2NBVYm7JoCODcboXykMdoV3c6RXVFE20rX1Vfe24tx9csRi/hGyXehQx0rFxjs",
+	"w+RDzB+iGfGkr7b+Dl424NuDofZOe3c6hnNxiMxtcC4IIUNYVvKlCzIfHhbFAePD0Je6UdFAaOHmvWhH",
+	"6Tf5iJ65oIvFWPh4wn42NS9LqsCzBcGlEyIZBUHIUni7C/lq+nFjp2cDvvLDOgmc92tdlmPY0+wP4au/",
+	"yRb+fF18eDPoYArIECxYCP/tdaOPCeOytytdfk1+qbT9AT12/ZX+jCWAkDw2+Yt4oFExIsziUZot6grp",
+	"uk+k64XEODH698LhACjRXaQxysRbH0LbnwQv7apv48pXIn9vRnRIvEAvEhztu6GpHsPAQ8EZ+v04Gx2L",
+	"zR5miZ0z0hgyQ/sZPwJaV+8cvAOwuUwfkzsk29IeDnLsYemtZb67iKV6n0V1KHZp2AuG+8cph3b/yocn",
+	"Drogc5d83SuQ1QoRiA33UTlDstC0z3M4FsHfcxON3Jp7SWUZpXHq5VFi0UobOxwUA7+gwe6iFfeSa2W5",
+	"VKJKnQOiqhWKgF1TUyK25sH3xV8Xg25dWQzP6neknG1LubwU3XHmnw4xBHOMaLfvij6fIO2HMefOx8Om",
+	"ze8TzEErxGpJfURDXeOwLRBfC/DWRGEASVrzon1Rp99/lkUQBNMD2n1UtJdS+yzzXx0FnEc6/xsl7DYx",
+	"AF0zb+QF96ccbXLsnkbcdq+UQOWW+LnXi9E9BSIHZh+Yld5i4PEVqDyC6mVTDR2Xi+XKrIaK0agTwQgD",
+	"vj2KXj86gDr24Q+GUYtISj1yyJYnc3DQ4AEbAhodHGSmHXDhJVAXeMF0xTaVvOnZDngpc3HIVOO+PERd",
+	"12gdwwrj9EGcsjpQ+O8Qdw0bb1YQnXHq728MzJ5xWdbDPGHXiPK9wLCOrxh/H9LQiw73RpfeS62efpDG",
+	"CmVfUEJgcqc2dF1VAXvJYIcZSi7nO2yK7M/dqK47tPV4a6GLSPG1C6WL7R6sWDq8BEDRYfVLL6xAlxQI",
+	"99vWGh4ejBYbMgfRXGPgglFhw+VDg0LmrOf13BpfVqQNM6E46FAkAdqV96iaY7GCPb1vDxf/GpzYOM3d",
+	"72DsBJu0nA4DHmtTM256/hyDMoWaDsNzkx3trG4+sdEl2sfzHqVyNPLGgMKxaCjPcWwgJleDTGDpgfP4",
+	"8QieB0c7YARwQs+/tAFA2iiE5Z+h9h/luWjl7B/pxVDiw4HLkUPGJ/gskCEXu+CbeKDWlFGB5GzvoZx+",
+	"0aHorRLFD7tbZoDEWqArlEnh3/u3I3zMb3tHn2cWGw+kwjM73xcwT4lwFUUkh7S08QBrCixUlN1KrmRM",
+	"CcGENKtraogR7e98PHwe8SDE2BetNbWioFy0UxXipsPw3XAn92afU+uCjwXbxXuBVXmSuqmEEcqygu/8",
+	"MfSSgTvptfNdCMg/mhA76flAPGHTwcyZL+KsKgDbwELSEetXQM2GxHvS7M9niDf+p6iMqwHfFSLXa2mH",
+	"QkTgeZNzCTpQLUtKmWyh78PFGT+d56OSleXrzQA6yoZMwcDFMXTykMkftxJPO3QULsr6eB09MO+IY5se",
+	"y96vl/fRveCWj8xlbSXntSXPCbZDumUI+RMYe0Ao8O13RsPchmo6vHWV4v1tufh3GLu174+Jkb85Ew9c",
+	"wIar5Pz7TwM3YMQ/ajFo8kFTUslz4dJwRhIQjgsLp4Ve7zZiv4+fx1tCjw3VGm5B5I9CiYqXTygi7iAs",
+	"duaObRNh9819OGgYh9YnDlg+D2J996UAWF8Cr8cDzi9UL8lPSjyHjCfInfi6E7XxMeHLZYWBuwXs+BmF",
+	"ogLrTDs/XdP6VoJv4HD9HHB0eV5vuMp3vcIEr+AXiZznvdiRjdmIf2Dij6nnYcubOpaom6sQpVhjDeAx",
+	"6MWWl/RSF1mQcKyaRJxbgXI3KL2zjhi4xuHI5f0OOjwkVXTEzIIKI7tclVMdeOqEXfruEr2eZLwofKGK",
+	"xsC9jBNNMV/UFXkcMGSQ/Dh0oMGq5vuejZhzBpPEFmNJeTQuX2MXkpVYt+LdovYzOQWLUe3sJuDt4MS0",
+	"0bF5vYbgg4F563iw2ssCWwNUSxF86ljEO1THdI39tFYCG8pUx+TMHfI1U1MWZ7STyrudL9iUjPAYgIXA",
+	"0p3riIRpXRZiyGXRSsmnkEwHjw1oOhd22x2Jqym0+JoKIJUsHbvHprkGrnKhqyaO0Ud/tLtDxNd45KXB",
+	"2IMw/KJpiuIOipJhrF6KXs2aw6mNfp6w6TSgZYDnOObQ3WcLqvp0B2aRaqH7y/8/WIIDFZKBgKRW1xep",
+	"4vrvTcU9srBj6h2a5wussCS1MthX6JtvfiTJhYLZRPHNNzN1OmE/ypvGkMZDl6OmMCJXg3XouzXo73WK",
+	"Nt1HMyjvlruZKcYat1WlS8GyqAr+1ZoiyPEfGbu3G2m6en8yU2cT9rq2rZLQVvu4g159vpl6OGFvsUBn",
+	"V9nVLlj5hJ6bjGrIuoIEm42g+MSuxSpt17Ze6LLU28lMPZqwN64l5pzn712Wwo9PownOg+7vwsBaucet",
+	"QimpL7dyLT7YzBci8TG4k5n6dsKeUx5De5KTj6Eh86cTGsK1eDrxmbVZPywab60Ulr2uMORf1IYVGg1Q",
+	"0q7w9miWtbCVzE2GwHXZPVKs2ycWC4zYIt5xEfanhIjs+w4c4XIosrpTbwF7GqEeO9/h/1MMCKP6f8hO",
+	"sfIrQS4lCNIjitAh2EdXgPnmG2Re//H21UtGOGnOWYZZbRlVnt7GfvmUZZRhl1HmKgWiUafCJtCWZY+m",
+	"0yz03vDR3bfqN8juKY3LApgKHiKXWMSpkuyWoo+8T9k5Ce+nLHt0dpa5EG9OeTSd9pDsHhb/IZtuU9NL",
+	"gRAafNQ1ct+KemVhTPeeNmT3m8Z50oQuDM4q5Fq8kVyLvbjQ0SBtO1uab0BYvfGqeHI6mU6myBw3QvGN",
+	"BGV6Mp08xFbHdoVs2gM3/L0caj3xRti6UrSGNiCRkECEmtjNRVOrF8mFZ7tRTAOjFhdUl2SNNj7YS0gN",
+	"wfbSS2FbBTuoJXvUE/hsOj2iV2LT7/Ao3bbTFrlnavk00HascyTw1be0tqGZwh5O2m1xsTti6Iv9HI6u",
+	"ZzbCNHi+xCbU7ZW+A0liMF7jLUCRAZAU2w5BAbz2SV9Un6qhj75nApWdwl4Jrn8F0XGXpiC9uRJAdaYG",
+	"OmIC4chkQSTtGeXWYtsHXduUmtFQYy8SvFJGuoyQVei3g9+ngbqnVMeN+vNFVbM6RJ2rYqayqDhQ1jQF",
+	"9FTT5WTudE0BatIX5jBMLhXsacIu1c7pKESk4vJ9HYIDWOvSZVJmtCtDwdbSmA3mUlPNukC9lprVQFJk",
+	"PoQBcJ/tW47b4+/GASzqoN8H6A4Ond4Kh76oo/hws2kCHVjZo2OQpmm9C1+cPjz8RWisCh+cnR2Dl9R8",
+	"+S7w+LLoiUZ7cPhTmgwJGoTUwDQGfIsud3moGGBUAIr8f0sR2qj6uJMmLMb94KsksMuuZDZTTcuRWHbG",
+	"uqnc9d3klehDMi2+tdsfdldFn6I/GnHT96CGIgE+F2xonv1fhJ7EdwEGbyhw4XhISPcz4l6Zx8/jqcOX",
+	"MP0nkoQ/yoW+Xentra4zpAqbUa9288pJwH10bG/qQVBAI7bprsL1mHcK7IDKgP3tvDQsC+o85VI8ezKC",
+	"h6dCONWgq9QBV0cLHygwGasQQEWBGXtzEUxqKGoAo0fljbt8jQk7RiBYYK4LfEeMW1Yz5UQDVyAA0EF8",
+	"yAWezflg096mA29oMdHucublVCr13iyIVjFT2jfPxNi80LMibovW7htIJMoRZ5xjgMXXIwh5x1x++s/m",
+	"8g4Ofif0fjT96+EPYCelJMv1v74g4VrUfLEscRLX/9vLY7ZH1CRIoz4bvs2SD+87nU6nPtZrUCmknISZ",
+	"wqQERB5lqx0rpCHzkPFx2cbF6XlLbI+pPfN7+j1URF/O4Qjl8LrJ3zd/FM72nO4najXiXcR1WbC5iEDu",
+	"lb+HL+Rwh0D15KP7C59itmurFsltJ0wPvtzMRwx4ULO+xihGSlD35Q63pPG570NNrdTH+iDy2CbLmW82",
+	"WirsUIUN4J6hedd/7hx87yWqspTd71qhCa7Mua+1MlzwiBamCl9gMYRyopMwZSu9xS5P6zpfof82lAKY",
+	"qauocAcmVlLpA9By07gsheuwBtx5wl5qhr4K7B8lijGd9g1eYA9VjyCol75I0e/KRg6Qj8i17MqRJa3a",
+	"BVtEHCeQuVSk85AlHZWGINO3a0BARcEX8kNTECmQneM4tUfuPlU6tLqUCpKHtPKss4bJnRCa62rn1qD0",
+	"doSqjFGGSoC6+0VEYBStf3KRDE3zDsDZsnSqNHlWVdHOwA5519ygyxR9r9oYOS9FioiHqEaqKy9c3s1k",
+	"phqDLyMtGVvAokuPgzQ+p87kF65ck1C5iMqbLgBUqblIbZ1VmMxzvvyJ0c7HjMFp891MSWtEuZiwX0K0",
+	"d69hgC/8nsZd9LCKhNhYVmO+Z6sq/S1wHy/uD4D8Xy6xEUhQXj1dMtzobSHdlzc+aJivmsq37YZaQNp1",
+	"xVa8GCsh6rwYwjh9ChlFnI7Ed8THZgrD/ybM9VVH3Gi60lKPSa9YNT1YXSRoaCk4KMT5Oq9fX4KLgviP",
+	"FOLoFv5IElxw4P6O8hrOd/LRQdOng1ALajvls+8FOkYwNwYzP+wuQ8TrV1N7Y5AZB5E/mPXK1Yq5Y/A4",
+	"LF37COWjIeku+P1tlnVINMCsi1ZhhkBxg3jQrsQCSmxjPT9KRpgpJySwryAjHMuutV7/D2LZGGHCfXnW",
+	"W/Pqpg3FINm7xqCUra/IQJXyKjEUodJrnLuKyr9gwEQIRGLSNFGvqMp5dQ2YNZsLVqDP/Sl1uBZIAeMO",
+	"ZUsZrJR87R27vtqfN+ZwthDbUCRGl8POBUchfy/z436CbAKH/yOA3k99fwLiu3Z1SL8CCw9x7w+sWG/Q",
+	"iHfysf/wgeJrcZiZ86hBQBSKjEV6m+bq21YmtXbR0qnTKVzxOl9DMlhJvLNSmslM+fC9pgA/vR1CJfOV",
+	"1kYY9k1oZ2DYrJ5OHwr2WG92LDz2T59Ves0uNxv/bx9M842LrgqhDnymsvB11mnAc/n6ahApwgfX7kB/",
+	"2Ll4/c71jefY+atIfTnRrOgOigVDM+xsvhaWF9zyCaBWtr+pglTYH9uufLrQeTICAUkcy0mxrA3K9hIV",
+	"9tVkoLqYTWciVAn6NRlwaf+oBdqK3NriSgzHr+bdVyRITcuMETJUNC98ASX6DBtUE3IVY6a7Uh8t6nIk",
+	"7sKqFM0XZkH4dXPcjdUo7kMSRbwCLJFfgiAkdozUxuq1C4tw3HuFFYtOSnkjRgnbJaI9SmsYNcTbdXUK",
+	"DeoyL412efPSNkHaVNna1TkCYQ2e+fjsq0UcbOrISzpT3MdtNiUResTkuc9v/Erg7KpZjcCy3zucm+lc",
+	"TFzZpf1ecxVu9NYdYA3MI2UmL7LkXFH8LAWu+VxUiqbG8vhRPHHrKuiwTRpiWk29EdWNNLqi7kQz5ZvJ",
+	"d2PvJuy60vW8dLhjpFqW3XeaW8W4bDLiko2FxJEJuwy37N+dKV/atq/f4uH80+4bzppaGBY7wt6HtyNG",
+	"vgjar74OWNLcERXW8mkRWKIjQTUt8KFQJgze88VU6EXK23OX2kGleJDmeoenexcNfjQNPOrQYD3u4Ebx",
+	"pHW+I2jiQsIPyl9UZBffDWTX46HPSQZZirJU4JUmGD0lH5I0IZ4ZDdyWZU1EOqaVzBQGMHaAngx9snJx",
+	"mnHaN1FmpSvnMEYEaH3+Z4or90unvBVf10UrMVNjVdSkHcSZF+7ADmINHMfJpuSyDbXJn9hPT5+/ZmJr",
+	"/u5Nm393qSusnxFzKKkNU703ldSVtLvJTP2JXf/X66fDoy95vRQzNfSb0zP/fZaczpLUj/fvM5dKM0s+",
+	"sekM+7eOikGD0OrB6y54szt5ZHYNcI0B9gFtOYZretX7Ye4gAp3SK+aV3hpRMQyLlJYqamz4UgRv7b2M",
+	"TBjniDsnK7sus/tpR/BIyUDpC3CR+bLlJSV+M1Pz2lrsPq6Z9d4v8tfgrGYj+HvDnqplKc0qZT+Kas1V",
+	"yp5VQuUrxKsry0sJzxouZTq5035Xuop5WdA1WFZytcwukPu5evuVOK5swbDS7+7/dw/P9xMfacPfB0R3",
+	"psJHzp4D2jugwE1TMWGv9INxubUsKViP+i8P3oUvwfAVJQY/xZgZnFbn6i20D8h9GhmforPx47ZO5sRl",
+	"rUz8Gg+QCrSQhp/8RBIubcFz7OH6H29fvRw8u1cboS5fX33p2e3LXR/IXOyfoFtHvJG78bd3Tmf47LF0",
+	"QnXjbRJ1VSbnycnNKYpK7v2eptRLcEwjtczqKDbdZejbxhzg4sZDakaj7HeDGo9tg+873pNNna2kKkCP",
+	"863uMHwzIsDNhA169id75ku9lNxirhkKAFjg1MFy6qPs27zPje1lxnS0KSIIg3qxgKU22qKTjoA9RIO1",
+	"VdqRMTHB2lhelihru08D+r779P8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

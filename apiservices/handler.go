@@ -45,6 +45,8 @@ type Deps struct {
 	// Page, if set, answers browsers that ask for the status of everything, and
 	// the page's forms.
 	Page http.Handler
+	// Rooms, if set, is what the dashboard shows.
+	Rooms ProjectRooms
 	// Changed, if set, is called after a configuration was stored or deleted.
 	// It must not block.
 	Changed func(id int64)
@@ -75,6 +77,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 	service := &service{
 		configurations: configurations{store: deps.Configurations, changed: deps.Changed},
 		operations:     operations{of: deps.Operations},
+		dashboards:     dashboards{rooms: deps.Rooms},
 		versions:       versions{version: deps.Version, specification: specification},
 	}
 	report := reporter{log: deps.Logger}
@@ -101,6 +104,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 type service struct {
 	configurations
 	operations
+	dashboards
 	versions
 }
 
@@ -132,6 +136,9 @@ func malformed(w http.ResponseWriter, _ *http.Request, err error) {
 	answer := apiserver.Error{Error: "the request does not have the described form"}
 	if parameter, ok := errors.AsType[*apiserver.InvalidParamFormatError](err); ok {
 		answer.Fields = &[]apiserver.FieldError{{Field: parameter.ParamName, Message: "must be a whole number"}}
+	}
+	if parameter, ok := errors.AsType[*apiserver.RequiredParamError](err); ok {
+		answer.Fields = &[]apiserver.FieldError{{Field: parameter.ParamName, Message: "is required"}}
 	}
 	writeError(w, http.StatusBadRequest, answer)
 }

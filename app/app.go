@@ -104,13 +104,14 @@ func register(ctx context.Context, client *eliona.Client, o Options) error {
 	})
 }
 
-// patches are what Init does not do on the database of an earlier release. Its
-// asset types lack attributes.
+// patches are what Init does not do on the database of an earlier release. The
+// last one also brings the asset types up to date.
 func patches(client *eliona.Client, types fs.FS) []eliona.Patch {
 	var out []eliona.Patch
-	for _, p := range upgrade.Patches() {
+	all := upgrade.Patches()
+	for i, p := range all {
 		out = append(out, eliona.Patch{Name: p.Name, Func: func(ctx context.Context, conn eliona.Connection) error {
-			if err := p.Run(ctx, conn); err != nil {
+			if err := p.Run(ctx, conn); err != nil || i < len(all)-1 {
 				return err
 			}
 			return client.PutAssetTypes(ctx, types)
@@ -134,7 +135,7 @@ func work(ctx context.Context, o Options, client *eliona.Client, database *store
 		return fmt.Errorf("preparing the page: %w", err)
 	}
 	api, err := apiservices.NewHandler(apiservices.Deps{
-		Configurations: configurations, Operations: desk, Page: operators,
+		Configurations: configurations, Operations: desk, Page: operators, Rooms: desk,
 		Changed: func(int64) { supervisor.look() },
 		Version: apiservices.Version{Commit: o.Commit, Timestamp: o.Built},
 		Logger:  o.Log.With("component", "api"),

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
@@ -110,6 +111,21 @@ func TestTheComposeFileWorks(t *testing.T) {
 	w.until("the rooms are assets", func() bool { return len(w.rooms("10")) == 5 })
 	w.bothWays(8)
 	require.Equal(t, 1, w.sql(`select count(*) from ews.configuration where client_secret like 'ews-sealed:%'`))
+
+	w.until("the assets tell the next meeting", func() bool {
+		assets, err := w.Control.Assets(t.Context())
+		require.NoError(t, err)
+		for _, a := range assets {
+			for _, section := range a.Data {
+				next, _ := section.Data["next_start"].(string)
+				at, err := time.Parse(time.RFC3339, next)
+				if strings.HasSuffix(a.GAI, room2) && section.Subtype == "status" && err == nil && at.Equal(w.at(8)) {
+					return strings.HasSuffix(next, "+01:00") || strings.HasSuffix(next, "+02:00")
+				}
+			}
+		}
+		return false
+	})
 
 	// Nine o'clock in UTC is ten or eleven in Zurich.
 	require.NoError(t, w.Control.SetRoom(t.Context(), map[string]any{"room": room3, "automate": "decline"}))

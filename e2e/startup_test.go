@@ -213,7 +213,10 @@ func requireInitialised(t *testing.T, s *stage.Stage) {
 		require.True(t, a.Enable, a.Name)
 		attributes[a.Name+" "+a.Subtype] = a.Digital
 	}
-	require.Equal(t, map[string]bool{"bookable property": true, "email info": false, "occupancy input": true}, attributes)
+	require.Equal(t, map[string]bool{
+		"bookable property": true, "email info": false, "occupancy input": true,
+		"current_end status": false, "next_start status": false, "next_end status": false,
+	}, attributes)
 }
 
 // TestFirstStartAndRestart plays P01, P02, P04, P06 and P08 on one stage.

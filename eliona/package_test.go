@@ -39,8 +39,7 @@ func TestMetadata(t *testing.T) {
 		require.Equal(t, "Exchange", metadata.DisplayName[language])
 		require.NotEmpty(t, metadata.Description[language])
 	}
-	require.NotNil(t, metadata.DashboardTemplateNames)
-	require.Empty(t, metadata.DashboardTemplateNames)
+	require.Equal(t, []string{"Exchange Rooms"}, metadata.DashboardTemplateNames)
 	require.Equal(t, "v1", metadata.ApiUrl)
 	require.Equal(t, "/version/openapi.json", metadata.ApiSpecificationPath)
 	require.Contains(t, metadata.DocumentationUrl, "https://")

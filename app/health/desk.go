@@ -23,7 +23,10 @@ type Desk struct {
 	now            func() time.Time
 }
 
-var _ apiservices.Operations = (*Desk)(nil)
+var (
+	_ apiservices.Operations   = (*Desk)(nil)
+	_ apiservices.ProjectRooms = (*Desk)(nil)
+)
 
 // Configurations finds a configuration, or fails with conf.ErrNotFound.
 type Configurations interface {
@@ -196,6 +199,19 @@ func (d *Desk) ResyncRoom(ctx context.Context, config int64, address string) err
 		return apiservices.ErrNoRoom
 	}
 	return err
+}
+
+// ProjectRooms implements apiservices.ProjectRooms.
+func (d *Desk) ProjectRooms(ctx context.Context, project string) ([]apiservices.ProjectRoom, error) {
+	found, err := d.db.ProjectRooms(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	rooms := make([]apiservices.ProjectRoom, 0, len(found))
+	for _, r := range found {
+		rooms = append(rooms, apiservices.ProjectRoom{AssetID: int32(r.Asset), Name: r.Name})
+	}
+	return rooms, nil
 }
 
 // pingTime is how long the database may take to answer.

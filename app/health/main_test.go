@@ -63,9 +63,10 @@ func open(t *testing.T) *desk {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = d.term.Close(t.Context()) })
 	d.metrics = health.NewMetrics(d.db, "3f2a1bc", "2026-11-22T09:00:00Z")
-	handler, err := apiservices.NewHandler(apiservices.Deps{Configurations: repository, Operations: health.NewDesk(health.DeskOptions{
+	front := health.NewDesk(health.DeskOptions{
 		Configurations: repository, DB: d.db, Metrics: d.metrics, Supervised: func() bool { return true }, Now: d.clock,
-	})})
+	})
+	handler, err := apiservices.NewHandler(apiservices.Deps{Configurations: repository, Operations: front, Rooms: front})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
