@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -12,13 +13,28 @@ import (
 	"ews/e2e/stage"
 )
 
+// atATime is how many tests run side by side: each is a few processes that
+// mostly wait, so the number of processors says little.
+const atATime = "5"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set(atATime)
+	}
 	code := m.Run()
 	if err := stage.Clean(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
 }
+
+const (
+	alice = "alice@example.com"
+	bob   = "bob@example.com"
+	room1 = "room-1@example.com"
+	room2 = "room-2@example.com"
+)
 
 // patience is how long a test waits for what the product promises "in a few
 // seconds", on a busy machine.

@@ -219,6 +219,12 @@ func (w *world) play() {
 	}
 }
 
+func (w *world) byStart() []stage.Booking {
+	live := w.live()
+	slices.SortFunc(live, func(a, b stage.Booking) int { return a.Start.Compare(b.Start) })
+	return live
+}
+
 func read(t *testing.T, file string) string {
 	t.Helper()
 	raw, err := os.ReadFile(file)

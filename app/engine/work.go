@@ -230,7 +230,7 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 }
 
 func (j *job) plan(m *meeting.Meeting) plan.Plan {
-	return plan.For(plan.Input{Meeting: m, Rooms: *j.rooms.Load(), Now: j.now(), Policy: j.Policy})
+	return plan.For(plan.Input{Meeting: m, Rooms: *j.rooms.Load(), Window: j.window(), Now: j.now(), Policy: j.Policy})
 }
 
 func (j *job) lookAgain(m *meeting.Meeting, occurrences []meeting.OccurrenceID) {

@@ -104,6 +104,7 @@ func DefaultPolicy() Policy {
 type Input struct {
 	Meeting *meeting.Meeting
 	Rooms   map[meeting.RoomID]meeting.Room
+	Window  meeting.Span // in which the rooms' calendars are read; invalid: all of them
 	Now     time.Time
 	Policy  Policy
 }

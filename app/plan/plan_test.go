@@ -384,6 +384,35 @@ func TestRoomExchange(t *testing.T) {
 	})
 }
 
+// A meeting may move to where the rooms' calendars are not read.
+func TestBeyondTheWindow(t *testing.T) {
+	const s = time.Second
+	far := meeting.SpanOf(ten.Start.AddDate(1, 0, 0), ten.End.AddDate(1, 0, 0))
+	line := func(o *meeting.Occurrence) { cell(o, 1).AnsweredAt = nine.Add(-time.Hour) }
+	moved := func(by meeting.Asker, ago time.Duration, a meeting.Answer) *meeting.Meeting {
+		return outlook(booked(ten, 10, 11), agreed(ten, 1), copied(far, 1), line, answers(a, 1), showsSince(s, 1), asked(by, ago, ago))
+	}
+	decideIn := func(m *meeting.Meeting) plan.Plan {
+		return plan.For(plan.Input{
+			Meeting: m, Rooms: rooms, Now: nine, Policy: plan.DefaultPolicy(),
+			Window: meeting.SpanOf(nine.AddDate(0, 0, -1), nine.AddDate(0, 6, 0)),
+		})
+	}
+	for _, c := range []planCase{
+		{"P40 an acceptance may be one of the old time: the copy is asked again", moved(meeting.Them, 2*s, meeting.Accepted), wait(2 * s)},
+		{"P40 after a while it counts, although the room shows nothing", moved(meeting.Them, 61*s, meeting.Accepted), do(answered(far, false, 1))},
+		{"a declined one is declined", moved(meeting.Them, 2*s, meeting.Declined), do(answered(far, false))},
+		{"P51 an answer to our own request counts at once", eliona(booked(far, 10, 11), agreed(ten, 1), copied(far, 1), line, answers(meeting.Accepted, 1), showsSince(s, 1), asked(meeting.Us, 2*s, s)), do(answered(far, true, 1))},
+	} {
+		t.Run(c.name, func(t *testing.T) { expect(t, decideIn(c.m), c.want) })
+	}
+	t.Run("within it, a room that shows nothing has not answered", func(t *testing.T) {
+		expect(t, decide(moved(meeting.Them, 61*s, meeting.Accepted)), plan.Plan{
+			Wake: nine.Add(300 * s), Findings: []plan.Finding{{Occurrence: 1, Room: 1, Code: plan.CodeNoAnswer}},
+		})
+	})
+}
+
 func lookedAgo(d time.Duration) part {
 	return func(o *meeting.Occurrence) { o.CopyCheckedAt = nine.Add(-d) }
 }

@@ -134,7 +134,7 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 			!c.SeenSpan.Equal(o.CopySpan) && c.SeenAt.After(o.CopyCheckedAt)
 		switch {
 		case !p.active(c.Room) || !c.Invited:
-		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !leftSince(o, c):
+		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !p.leftSince(o, c):
 			e.in[c.Room] = true
 		case c.Answer == meeting.Declined:
 			e.declined[c.Room] = true
@@ -146,10 +146,17 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 
 // leftSince: the room let go of the entry since it was asked. When somebody else
 // asked is not known: a room that held the slot and shows nothing may have
-// accepted before.
-func leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
+// accepted before. Beyond what is read of its calendar it shows nothing anyway;
+// then its answer counts once it had time to give another.
+func (p *planner) leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
 	before := o.AskedBy == meeting.Them && c.BaseIn && !c.AnsweredAt.IsZero()
-	return c.Seen == meeting.None && (before || c.SeenAt.After(o.AskedAt))
+	switch {
+	case c.Seen != meeting.None:
+		return false
+	case p.Window.Valid() && !p.Window.Overlaps(o.CopySpan):
+		return before && p.Now.Before(o.AskedAt.Add(p.Policy.Confirm))
+	}
+	return before || c.SeenAt.After(o.AskedAt)
 }
 
 // calendars: at rest the rooms' own calendars are the truth. A room of the base

@@ -26,6 +26,7 @@ type Play struct {
 	almanac  almanac
 	assets   map[string]int32  // of the scenario's rooms, by address
 	things   map[string]*thing // by the names that the scenario gave
+	made     map[int32]bool    // bookings made by people
 	faults   []string          // ids of those to be stopped
 	began    time.Time
 	acted    bool // somebody did something since the last time of waiting
@@ -54,7 +55,7 @@ func (w *World) Play(ctx context.Context, s *Scenario, logf func(format string, 
 	}
 	p := &Play{
 		world: w, scenario: s, suffix: w.suffixes[s], almanac: newAlmanac(time.Now(), zone.Location),
-		things: map[string]*thing{}, began: time.Now(), logf: logf,
+		things: map[string]*thing{}, made: map[int32]bool{}, began: time.Now(), logf: logf,
 	}
 	if err := p.findAssets(ctx); err != nil {
 		return err
@@ -284,6 +285,9 @@ func (p *Play) hesitate(ctx context.Context) error {
 func (p *Play) act(ctx context.Context, request map[string]any) (stage.Made, error) {
 	var made stage.Made
 	err := p.world.Control.Do(ctx, http.MethodPost, "/people", request, &made)
+	for _, id := range made.BookingIDs {
+		p.made[id] = true
+	}
 	return made, err
 }
 

@@ -21,6 +21,9 @@ const (
 	canceled = "canceled"
 )
 
+// clientReference is what every booking bears that the app makes.
+const clientReference = "ews-app"
+
 // answers are the words for what Exchange says of an invitation.
 var answers = map[string]string{
 	"Accept": "accepted", "Tentative": "tentative", "Decline": "declined", "Organizer": "organizer",
@@ -149,6 +152,9 @@ func (p *Play) bookings(ctx context.Context) ([]sight, error) {
 		}
 		if !mine && !p.knows(b.ID) {
 			continue
+		}
+		if !p.made[b.ID] && b.ClientReference != clientReference {
+			return nil, fmt.Errorf("booking %d was made with the client reference %q", b.ID, b.ClientReference)
 		}
 		slices.Sort(names)
 		s := span{b.Start, b.End}
