@@ -102,3 +102,28 @@ func afterDelay(ms int) func() (bool, error) {
 	at := time.Now().Add(time.Duration(ms) * time.Millisecond)
 	return func() (bool, error) { return !time.Now().Before(at), nil }
 }
+
+// TestALongSeriesIsWrittenInParts: the Booking app takes a hundred dates at once,
+// and fails after the first hundred.
+func TestALongSeriesIsWrittenInParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, stage.Options{}, nil)
+	require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": map[string]any{"delayMilliseconds": 400}}))
+	w.act(stage.Action{
+		Person: bob, Where: "outlook", Action: "book", Subject: "Stand-up", Rooms: []string{room1},
+		Recurrence: map[string]any{"pattern": "daily", "count": 130},
+	}.At(w.at(8), 15*time.Minute))
+	w.until("the first part is written", func() bool { return len(w.bookings()) == 100 })
+	w.fault(map[string]any{"service": "booking", "operation": "POST /bookings/group", "kind": "status", "status": 503, "count": 1})
+	w.until("the rest is written, too", func() bool { return len(w.live()) >= 130 })
+	w.settles(3*time.Second, "once, and as one group", func() bool {
+		groups := map[int32]bool{}
+		for _, b := range w.bookings() {
+			groups[b.GroupID] = true
+		}
+		return len(w.bookings()) == 130 && len(groups) == 1
+	})
+	hits, err := w.Control.Applied(t.Context(), "POST /bookings/group")
+	require.NoError(t, err)
+	require.Equal(t, 1, hits)
+}
