@@ -162,7 +162,9 @@ func TestWhatIsTooLateIsNotSent(t *testing.T) {
 	require.Equal(t, late.Class, failure(t, err).Class)
 	require.Equal(t, late.Code, failure(t, err).Code)
 	require.False(t, failure(t, err).Ambiguous)
-	require.Empty(t, f.requests())
+	for _, r := range f.requests() {
+		require.Empty(t, r.Body, "the header without the body is no request")
+	}
 	require.NoError(t, b.Cancel(t.Context(), 7, meeting.ReasonCancelled), "to cancel twice is harmless")
 }
 

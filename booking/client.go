@@ -89,9 +89,6 @@ func New(options Options) (*Client, error) {
 	if client.maxBody <= 0 {
 		client.maxBody = DefaultMaxBodyBytes
 	}
-	if client.maySend == nil {
-		client.maySend = func(context.Context) error { return nil }
-	}
 	if client.now == nil {
 		client.now = time.Now
 	}
@@ -167,7 +164,7 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, &Error{Operation: r.operation, Class: Bug, Message: "cannot make the request"}
 	}
-	if r.method == http.MethodPost {
+	if r.method == http.MethodPost && c.maySend != nil {
 		httpRequest.GetBody = func() (io.ReadCloser, error) {
 			return &lastCheck{reader: bytes.NewReader(r.body), check: func() error { return c.maySend(ctx) }}, nil
 		}
@@ -196,8 +193,8 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 }
 
 // lastCheck is a request body that asks once more before it leaves. The
-// transport reads it when the connection is there, and sends nothing that is
-// complete when that fails.
+// transport reads it when the connection is there and the header is written;
+// when that fails it closes the connection, and the server has no request.
 type lastCheck struct {
 	reader *bytes.Reader
 	check  func() error

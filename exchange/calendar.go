@@ -88,7 +88,8 @@ var _ engine.Calendar = (*Calendar)(nil)
 func New(s Settings) (*Calendar, error) {
 	options := ews.Options{
 		URL: s.URL, RequestTimeout: s.Timeout, AllowPlainHTTP: s.AllowPlainHTTP,
-		UserAgent: "eliona-exchange-app", Logger: s.Log, Observe: s.Observe, MaySend: engine.MaySend,
+		UserAgent: "eliona-exchange-app", Logger: s.Log, Observe: s.Observe,
+		MaySend: engine.MaySend, SendBy: engine.SendBy,
 		Budget:  budget.New(budget.Options{InFlight: s.InFlight, PerMinute: s.PerMinute, Patience: maxPause}),
 		Urgency: urgency,
 	}
@@ -234,7 +235,11 @@ func convert(err error) *engine.Error {
 	if code == "" {
 		code = fmt.Sprintf("HTTP%d", e.HTTPStatus)
 	}
-	return &engine.Error{Class: classes[e.Class], Code: code, Ambiguous: e.Ambiguous, Pause: e.BackOff, Err: err}
+	class := classes[e.Class]
+	if code == ews.CodeNotSent {
+		class = engine.Throttled // it did not come to an attempt
+	}
+	return &engine.Error{Class: class, Code: code, Ambiguous: e.Ambiguous, Pause: e.BackOff, Err: err}
 }
 
 // classes maps what a failure means for a call to what it means for a meeting.

@@ -22,10 +22,10 @@ func sendSoon(ctx context.Context, recorded time.Time) context.Context {
 }
 
 // MaySend tells whether a request that changes something may still be sent. The
-// adapters ask it at the last moment before the first byte leaves, and fail with
+// adapters ask it at the last moment before the request leaves, and fail with
 // its *Error. A request that leaves in time may take as long as it does.
 func MaySend(ctx context.Context) error {
-	by, limited := ctx.Value(sendByKey{}).(time.Time)
+	by, limited := SendBy(ctx)
 	now := time.Now()
 	// By both clocks: one of them stands still while the machine is suspended,
 	// the other may be set.
@@ -33,4 +33,11 @@ func MaySend(ctx context.Context) error {
 		return nil
 	}
 	return &Error{Class: Throttled, Code: "not_sent_in_time", Err: errTooLate}
+}
+
+// SendBy is until when a request may leave, if that is limited: there is no use
+// in waiting longer for the right to send it.
+func SendBy(ctx context.Context) (by time.Time, limited bool) {
+	by, limited = ctx.Value(sendByKey{}).(time.Time)
+	return by, limited
 }

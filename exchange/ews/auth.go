@@ -64,11 +64,11 @@ func (r *outgoing) message(ctx context.Context, authorization string, withBody b
 	if withBody {
 		req.ContentLength = int64(len(r.body))
 		req.GetBody = func() (io.ReadCloser, error) {
-			body := &lastCheck{reader: bytes.NewReader(r.body)}
-			if r.may != nil {
-				body.check = func() error { return r.may(ctx) }
+			body := bytes.NewReader(r.body)
+			if r.may == nil {
+				return io.NopCloser(body), nil
 			}
-			return body, nil
+			return &lastCheck{reader: body, check: func() error { return r.may(ctx) }}, nil
 		}
 		req.Body, _ = req.GetBody()
 	}
@@ -79,8 +79,8 @@ func (r *outgoing) message(ctx context.Context, authorization string, withBody b
 }
 
 // lastCheck is a request body that asks once more before it leaves. The
-// transport reads it when the connection is there, and sends nothing that is
-// complete when that fails.
+// transport reads it when the connection is there and the header is written;
+// when that fails it closes the connection, and the server has no request.
 type lastCheck struct {
 	reader *bytes.Reader
 	check  func() error

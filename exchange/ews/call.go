@@ -76,6 +76,13 @@ func (c *Client) do(ctx context.Context, inv *invocation) (*wire.Body, error) {
 // enter waits until the request may be sent. Requests of the same key are sent
 // one after the other.
 func (c *Client) enter(ctx context.Context, inv *invocation, key string) (leave func(), _ *Error) {
+	if inv.writes && c.options.SendBy != nil {
+		if by, limited := c.options.SendBy(ctx); limited {
+			waiting, cancel := context.WithDeadlineCause(ctx, by, &notSentError{context.DeadlineExceeded})
+			defer cancel()
+			ctx = waiting
+		}
+	}
 	leave, err := c.options.Budget.Enter(ctx, c.options.Urgency(ctx), key)
 	var pause *budget.PauseError
 	switch {
@@ -85,6 +92,9 @@ func (c *Client) enter(ctx context.Context, inv *invocation, key string) (leave 
 		return nil, &Error{
 			Operation: inv.operation, Code: CodeBackOff, Class: ClassThrottled, BackOff: pause.Left, Err: err,
 		}
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
 	}
 	return nil, c.transportError(inv, err)
 }

@@ -82,6 +82,9 @@ type Options struct {
 	// MaySend, when set, is asked with the context of a call that writes right
 	// before its request leaves; an error keeps it from leaving.
 	MaySend func(context.Context) error
+	// SendBy, when set, tells until when MaySend will agree: a call that writes
+	// waits no longer for its turn.
+	SendBy func(context.Context) (by time.Time, limited bool)
 	// Now is the clock for back-off and durations; nil means time.Now.
 	Now func() time.Time
 }

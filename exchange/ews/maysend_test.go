@@ -3,6 +3,8 @@ package ews
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,4 +44,25 @@ func TestMaySendIsAskedLast(t *testing.T) {
 		bodies += min(size, 1)
 	}
 	require.Equal(t, 2, bodies, "those of the requests that read")
+}
+
+// A call that has to leave soon does not queue for longer.
+func TestACallThatWritesWaitsNoLongerForItsTurn(t *testing.T) {
+	gate := make(chan struct{})
+	f := newFake(t, func(_ int, _ seen, w http.ResponseWriter) {
+		<-gate
+		sendXML(w, 200, messages("ResolveNames", success("ResolveNames", "")))
+	})
+	c := f.newClient(t, func(o *Options) {
+		o.SendBy = func(context.Context) (time.Time, bool) { return time.Now().Add(30 * time.Millisecond), true }
+	})
+	var reading sync.WaitGroup
+	reading.Go(func() { _, _ = c.ResolveNames(t.Context(), "a@contoso.test", "x") })
+	require.Eventually(t, func() bool { return len(f.requests()) == 1 }, 5*time.Second, time.Millisecond)
+	_, err := c.CreateMeeting(t.Context(), "A@contoso.test", NewMeeting{Start: time.Now(), End: time.Now().Add(time.Hour)})
+	require.Equal(t, CodeNotSent, asError(t, err).Code)
+	require.False(t, asError(t, err).Ambiguous)
+	close(gate)
+	reading.Wait()
+	require.Len(t, f.requests(), 1)
 }
