@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,7 @@ func TestIdentity(t *testing.T) {
 	}{
 		{"single", ews.CalendarItem{UID: " " + clean + " ", Type: ews.Single, Start: start}, clean, ""},
 		{"foreign", ews.CalendarItem{UID: "x@calendar.test", Type: ews.Single, Start: start}, "x@calendar.test", ""},
+		{"far too long", ews.CalendarItem{UID: strings.Repeat("x", 1001), Type: ews.Single}, "sha256:cbe4a2e86e808c9b51174c17d56b401791a6282036247a95c3fb2098f098ff79", ""},
 		{"by its binary identifier", ews.CalendarItem{CleanGlobalObjectID: goid, Type: ews.Single}, clean, ""},
 		{"by nothing", ews.CalendarItem{ItemID: ews.ItemID{ID: "AAMk"}, Type: ews.Single}, "item:AAMk", ""},
 		{"by a broken identifier", ews.CalendarItem{ItemID: ews.ItemID{ID: "AAMk"}, CleanGlobalObjectID: []byte{1}}, "item:AAMk", ""},

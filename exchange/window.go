@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -106,14 +108,28 @@ func (c *Calendar) view(ctx context.Context, room meeting.Address, span meeting.
 // its own.
 func uidOf(item *ews.CalendarItem) meeting.UID {
 	if item.UID != "" {
-		return meeting.UID(ews.NormaliseUID(item.UID))
+		return bounded(ews.NormaliseUID(item.UID))
 	}
 	if len(item.CleanGlobalObjectID) > 0 {
 		if uid, err := ews.GlobalObjectIDToUID(item.CleanGlobalObjectID); err == nil {
-			return meeting.UID(uid)
+			return bounded(uid)
 		}
 	}
-	return meeting.UID("item:" + item.ID)
+	return bounded("item:" + item.ID)
+}
+
+// maxUID is longer than any identifier that is not made to do harm.
+const maxUID = 1000
+
+// bounded keeps identities short enough for an index of the database: whoever
+// invites a room chooses the UID, and must not stop its calendar from being
+// stored.
+func bounded(uid string) meeting.UID {
+	if len(uid) <= maxUID {
+		return meeting.UID(uid)
+	}
+	sum := sha256.Sum256([]byte(uid))
+	return meeting.UID("sha256:" + hex.EncodeToString(sum[:]))
 }
 
 // keyOf returns which occurrence of its meeting an entry is. A room that was

@@ -310,3 +310,19 @@ func TestPrioritiesOfWhatWasRead(t *testing.T) {
 	require.Zero(t, o.work("u1").Priority, "a further change does not push it back")
 	require.LessOrEqual(t, o.work("u1").Wait, time.Duration(0))
 }
+
+// The longest identity that a calendar may tell fits into the index, however
+// badly it compresses.
+func TestLongIdentitiesAreStored(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	room := o.room("lake@example.com", 10)
+	raw := make([]byte, 1000)
+	for i := range raw {
+		raw[i] = byte('!' + (i*i*7919+i*104729)%90)
+	}
+	long := entry(meeting.UID(raw), o.hour(9))
+	long.Item = meeting.ItemID(raw)
+	equal(t, engine.WindowResult{Changed: 2}, o.read(room, long, entry("b", o.hour(10))))
+	require.Equal(t, meeting.UID(raw), o.meeting(meeting.UID(raw)).UID)
+}
