@@ -297,6 +297,7 @@ create table if not exists ews.notice (
     closed_at        timestamptz,
     unique (configuration_id, subject, code, episode)
 );
+alter table ews.notice add column if not exists cause text not null default '';
 create unique index if not exists notice_open on ews.notice (configuration_id, subject, code) where closed_at is null;
 create index if not exists notice_unsent on ews.notice (configuration_id, due_at) where sent_at is null;
 

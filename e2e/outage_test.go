@@ -296,6 +296,7 @@ func TestRefusedByExchange(t *testing.T) {
 		w.until("the booking is cancelled", func() bool { return w.booking(id).Cancelled })
 		require.Equal(t, "error", w.booking(id).Reason)
 		w.until("the user is told", func() bool { return about(alice) == 1 })
+		require.Contains(t, w.told()[len(w.told())-1].Message["fr"], "Exchange n’accepte pas l’adresse de la salle.")
 		w.always(2*time.Second, "once, and no meeting exists", func() bool {
 			return about(alice) == 1 && len(w.meetings(alice))+len(w.meetings(service))+len(w.meetings(room1)) == 0
 		})

@@ -20,6 +20,21 @@ const (
 	ProblemBookingTooOld
 )
 
+// Failure is why Exchange did not take a booking, as far as its booker can make
+// something of it.
+type Failure int
+
+// The failures of a booking. The zero value is one that only the log explains.
+const (
+	FailureOther Failure = iota
+	FailureMailboxFull
+	FailureSending
+	FailurePermission
+	FailureRoomAddress
+	FailureTimes
+	FailureUnreachable
+)
+
 // BookedTime names a booking in a message.
 type BookedTime struct {
 	Room       string
@@ -31,7 +46,8 @@ type BookedTime struct {
 type language struct {
 	roomsAdded, roomsAddedMany string // number
 	singular                   func(n int) bool
-	refused, failed, unchanged string // room, time
+	refused, failed, unchanged string // room, time; failed also the cause
+	failures                   map[Failure]string
 	problem                    string // configuration, what is wrong
 	problems                   map[Problem]string
 	recovered                  string // configuration
@@ -46,9 +62,18 @@ func english() language {
 		roomsAddedMany: "%d Exchange rooms were added as assets.",
 		singular:       onlyOne,
 		refused:        "“%s” could not be booked for %s because the room is already taken or does not accept the meeting. The booking was cancelled.",
-		failed:         "The booking of “%s” for %s could not be transferred to Exchange because of a technical problem. The booking was cancelled.",
+		failed:         "The booking of “%s” for %s could not be transferred to Exchange: %s The booking was cancelled.",
 		unchanged:      "The change of the booking of “%s” for %s was not accepted by Exchange. The booking is again as the meeting in Outlook.",
-		problem:        "Exchange configuration %d does not work: %s Bookings are not synchronised until this is solved.",
+		failures: map[Failure]string{
+			FailureOther:       "A technical problem occurred.",
+			FailureMailboxFull: "The mailbox is full.",
+			FailureSending:     "The mailbox is not allowed to send, or has sent too much.",
+			FailurePermission:  "A permission is missing in Exchange.",
+			FailureRoomAddress: "Exchange does not accept the room’s address.",
+			FailureTimes:       "Exchange does not accept this time.",
+			FailureUnreachable: "Exchange does not answer.",
+		},
+		problem: "Exchange configuration %d does not work: %s Bookings are not synchronised until this is solved.",
 		problems: map[Problem]string{
 			ProblemOther:               "A technical problem occurred.",
 			ProblemCredentials:         "Exchange does not accept the credentials.",
@@ -69,9 +94,18 @@ func german() language {
 		roomsAddedMany: "%d Exchange-Räume wurden als Assets hinzugefügt.",
 		singular:       onlyOne,
 		refused:        "„%s“ konnte für den %s nicht gebucht werden, weil der Raum bereits belegt ist oder die Besprechung nicht annimmt. Die Buchung wurde storniert.",
-		failed:         "Die Buchung von „%s“ für den %s konnte wegen eines technischen Problems nicht nach Exchange übertragen werden. Die Buchung wurde storniert.",
+		failed:         "Die Buchung von „%s“ für den %s konnte nicht nach Exchange übertragen werden: %s Die Buchung wurde storniert.",
 		unchanged:      "Die Änderung der Buchung von „%s“ für den %s wurde von Exchange nicht angenommen. Die Buchung ist wieder so wie die Besprechung in Outlook.",
-		problem:        "Die Exchange-Konfiguration %d funktioniert nicht: %s Bis das behoben ist, werden Buchungen nicht synchronisiert.",
+		failures: map[Failure]string{
+			FailureOther:       "Ein technisches Problem ist aufgetreten.",
+			FailureMailboxFull: "Das Postfach ist voll.",
+			FailureSending:     "Das Postfach darf nichts versenden oder hat zu viel versendet.",
+			FailurePermission:  "In Exchange fehlt eine Berechtigung.",
+			FailureRoomAddress: "Exchange nimmt die Adresse des Raums nicht an.",
+			FailureTimes:       "Exchange nimmt diese Zeit nicht an.",
+			FailureUnreachable: "Exchange antwortet nicht.",
+		},
+		problem: "Die Exchange-Konfiguration %d funktioniert nicht: %s Bis das behoben ist, werden Buchungen nicht synchronisiert.",
 		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Ein technisches Problem ist aufgetreten.",
 			ProblemCredentials:         "Exchange nimmt die Zugangsdaten nicht an.",
@@ -92,9 +126,18 @@ func french() language {
 		roomsAddedMany: "%d salles Exchange ont été ajoutées en tant qu’assets.",
 		singular:       func(n int) bool { return n < 2 },
 		refused:        "La salle « %s » n’a pas pu être réservée pour le %s, car elle est déjà occupée ou n’accepte pas la réunion. La réservation a été annulée.",
-		failed:         "La réservation de la salle « %s » pour le %s n’a pas pu être transférée vers Exchange en raison d’un problème technique. La réservation a été annulée.",
+		failed:         "La réservation de la salle « %s » pour le %s n’a pas pu être transférée vers Exchange : %s La réservation a été annulée.",
 		unchanged:      "La modification de la réservation de la salle « %s » pour le %s n’a pas été acceptée par Exchange. La réservation correspond de nouveau à la réunion dans Outlook.",
-		problem:        "La configuration Exchange %d ne fonctionne pas : %s Les réservations ne sont pas synchronisées tant que le problème persiste.",
+		failures: map[Failure]string{
+			FailureOther:       "Un problème technique est survenu.",
+			FailureMailboxFull: "La boîte aux lettres est pleine.",
+			FailureSending:     "La boîte aux lettres n’est pas autorisée à envoyer des messages ou en a trop envoyé.",
+			FailurePermission:  "Une autorisation manque dans Exchange.",
+			FailureRoomAddress: "Exchange n’accepte pas l’adresse de la salle.",
+			FailureTimes:       "Exchange n’accepte pas cet horaire.",
+			FailureUnreachable: "Exchange ne répond pas.",
+		},
+		problem: "La configuration Exchange %d ne fonctionne pas : %s Les réservations ne sont pas synchronisées tant que le problème persiste.",
 		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Un problème technique est survenu.",
 			ProblemCredentials:         "Exchange n’accepte pas les identifiants.",
@@ -115,9 +158,18 @@ func italian() language {
 		roomsAddedMany: "%d sale Exchange sono state aggiunte come asset.",
 		singular:       onlyOne,
 		refused:        "Non è stato possibile prenotare la sala «%s» per il %s perché è già occupata o non accetta la riunione. La prenotazione è stata annullata.",
-		failed:         "Non è stato possibile trasferire a Exchange la prenotazione della sala «%s» per il %s a causa di un problema tecnico. La prenotazione è stata annullata.",
+		failed:         "Non è stato possibile trasferire a Exchange la prenotazione della sala «%s» per il %s: %s La prenotazione è stata annullata.",
 		unchanged:      "La modifica della prenotazione della sala «%s» per il %s non è stata accettata da Exchange. La prenotazione corrisponde di nuovo alla riunione in Outlook.",
-		problem:        "La configurazione Exchange %d non funziona: %s Le prenotazioni non vengono sincronizzate finché il problema non è risolto.",
+		failures: map[Failure]string{
+			FailureOther:       "Si è verificato un problema tecnico.",
+			FailureMailboxFull: "La casella di posta è piena.",
+			FailureSending:     "La casella di posta non è autorizzata a inviare messaggi o ne ha inviati troppi.",
+			FailurePermission:  "Manca un’autorizzazione in Exchange.",
+			FailureRoomAddress: "Exchange non accetta l’indirizzo della sala.",
+			FailureTimes:       "Exchange non accetta questo orario.",
+			FailureUnreachable: "Exchange non risponde.",
+		},
+		problem: "La configurazione Exchange %d non funziona: %s Le prenotazioni non vengono sincronizzate finché il problema non è risolto.",
 		problems: map[Problem]string{ //nolint:gosec // texts about credentials, no credentials
 			ProblemOther:               "Si è verificato un problema tecnico.",
 			ProblemCredentials:         "Exchange non accetta le credenziali.",
@@ -153,8 +205,14 @@ func BookingRefusedMessage(booked BookedTime) Translation {
 }
 
 // BookingFailedMessage tells that a booking could not be written to Exchange.
-func BookingFailedMessage(booked BookedTime) Translation {
-	return translate(func(l language) string { return fmt.Sprintf(l.failed, booked.room(), l.period(booked)) })
+func BookingFailedMessage(booked BookedTime, cause Failure) Translation {
+	return translate(func(l language) string {
+		what, known := l.failures[cause]
+		if !known {
+			what = l.failures[FailureOther]
+		}
+		return fmt.Sprintf(l.failed, booked.room(), l.period(booked), what)
+	})
 }
 
 // BookingUnchangedMessage tells that a change made in Eliona could not be

@@ -37,15 +37,35 @@ func TestTimesAreWrittenInTheGivenZone(t *testing.T) {
 	require.Contains(t, message.It, "per il 03/03/2025, 10:00–11:30 (CET) perché")
 
 	booked.End = start.Add(20 * time.Hour)
-	require.Contains(t, BookingFailedMessage(booked).En, "3 March 2025, 10:00 – 4 March 2025, 06:00 CET")
+	require.Contains(t, BookingFailedMessage(booked, FailureOther).En, "3 March 2025, 10:00 – 4 March 2025, 06:00 CET")
 	booked.Zone = nil
-	require.Contains(t, BookingFailedMessage(booked).De, "03.03.2025, 09:00 – 04.03.2025, 05:00 Uhr (UTC)")
+	require.Contains(t, BookingFailedMessage(booked, FailureOther).De, "03.03.2025, 09:00 – 04.03.2025, 05:00 Uhr (UTC)")
 	booked.Zone = time.FixedZone("", 3600)
-	require.Contains(t, BookingFailedMessage(booked).It, "(UTC")
+	require.Contains(t, BookingFailedMessage(booked, FailureOther).It, "(UTC")
 	dubai, err := time.LoadLocation("Asia/Dubai")
 	require.NoError(t, err)
 	booked.Zone = dubai
-	require.Contains(t, BookingFailedMessage(booked).It, "(UTC+04)")
+	require.Contains(t, BookingFailedMessage(booked, FailureOther).It, "(UTC+04)")
+}
+
+func TestAFailureTellsItsCause(t *testing.T) {
+	booked := BookedTime{Room: "Lake", Start: time.Date(2025, 3, 3, 9, 0, 0, 0, time.UTC), End: time.Date(2025, 3, 3, 10, 0, 0, 0, time.UTC)}
+	message := BookingFailedMessage(booked, FailureMailboxFull)
+	require.Equal(t, "The booking of “Lake” for 3 March 2025, 09:00–10:00 UTC could not be transferred to Exchange: "+
+		"The mailbox is full. The booking was cancelled.", message.En)
+	require.Contains(t, message.De, "Das Postfach ist voll.")
+	require.Contains(t, message.Fr, "La boîte aux lettres est pleine.")
+	require.Contains(t, message.It, "La casella di posta è piena.")
+	seen := map[string]bool{}
+	for failure := FailureOther; failure <= FailureUnreachable; failure++ {
+		message := BookingFailedMessage(booked, failure)
+		for _, text := range []string{message.De, message.En, message.Fr, message.It} {
+			require.NotContains(t, text, "%!")
+			require.False(t, seen[text], text)
+			seen[text] = true
+		}
+	}
+	require.Equal(t, BookingFailedMessage(booked, FailureOther), BookingFailedMessage(booked, Failure(99)))
 }
 
 func TestEveryTextExistsInEveryLanguage(t *testing.T) {

@@ -24,7 +24,7 @@ func (j *job) execute(ctx context.Context, op plan.Op) error {
 	case plan.Settle:
 		return j.settle(ctx, op)
 	case plan.Refuse:
-		return j.refuse(ctx, op)
+		return j.refuse(ctx, op, "")
 	case plan.CreateMeeting:
 		return j.createMeeting(ctx, o, op)
 	case plan.UpdateMeeting:
@@ -57,13 +57,15 @@ func (j *job) settle(ctx context.Context, op plan.Op) error {
 	})
 }
 
-func (j *job) refuse(ctx context.Context, op plan.Op) error {
+func (j *job) refuse(ctx context.Context, op plan.Op, cause string) error {
 	return j.apply(ctx, nil, op.Occurrence, func(_ *meeting.Meeting, o *meeting.Occurrence, _ meeting.Moment) []Notice {
 		o.Refused(op.Reason, op.Code, op.Withdraw)
 		if !j.NotifyUsers {
 			return nil
 		}
-		return []Notice{j.notice(o, op.Code, op.Room)}
+		n := j.notice(o, op.Code, op.Room)
+		n.Cause = cause
+		return []Notice{n}
 	})
 }
 
@@ -119,7 +121,7 @@ func (j *job) createMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 	j.log.WarnContext(ctx, "Exchange does not take the booking", "booking", o.Booking, "code", failure.Code, "error", err)
 	return j.refuse(ctx, plan.Op{
 		Occurrence: o.ID, Reason: meeting.ReasonError, Code: CodeFailed, Withdraw: true,
-	})
+	}, failure.Code)
 }
 
 func (j *job) createIn(ctx context.Context, mailbox meeting.Address, op plan.Op) error {
@@ -225,7 +227,7 @@ func (j *job) cannotChange(ctx context.Context, o *meeting.Occurrence, err error
 	}
 	j.log.WarnContext(ctx, "Exchange does not take the change", "booking", o.Booking, "code", failure.Code, "error", err)
 	if j.m.Origin == meeting.Eliona {
-		return j.refuse(ctx, plan.Op{Occurrence: o.ID, Reason: meeting.ReasonError, Code: CodeFailed, Withdraw: true})
+		return j.refuse(ctx, plan.Op{Occurrence: o.ID, Reason: meeting.ReasonError, Code: CodeFailed, Withdraw: true}, failure.Code)
 	}
 	rooms := *j.rooms.Load()
 	return j.apply(ctx, nil, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, _ meeting.Moment) []Notice {

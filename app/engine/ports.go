@@ -401,6 +401,7 @@ type Release struct {
 type Notice struct {
 	Subject   string // what it is about, for example "booking 17"
 	Code      string
+	Cause     string // code of what lies behind it, if that is known
 	Recipient string // Eliona user id or e-mail address; empty: the configuration's user
 	Room      meeting.RoomID
 	Span      meeting.Span

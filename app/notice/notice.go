@@ -124,7 +124,7 @@ func (o *Office) text(m store.Message) (eliona.Translation, bool) {
 	case plan.CodeDeclined:
 		return eliona.BookingRefusedMessage(booked), true
 	case engine.CodeFailed:
-		return eliona.BookingFailedMessage(booked), true
+		return eliona.BookingFailedMessage(booked, failures[m.Cause]), true
 	case engine.CodeNotChanged:
 		return eliona.BookingUnchangedMessage(booked), true
 	case engine.CodeRecovered:
@@ -157,6 +157,27 @@ func problemOf(m store.Message) (eliona.Problem, bool) {
 		return eliona.ProblemOther, true
 	}
 	return 0, false
+}
+
+// failures are causes that tell a booker more than that something is wrong.
+var failures = map[string]eliona.Failure{
+	"ErrorQuotaExceeded":                         eliona.FailureMailboxFull,
+	"ErrorSendAsDenied":                          eliona.FailureSending,
+	"ErrorMessageSubmissionBlocked":              eliona.FailureSending,
+	"ErrorSubmissionQuotaExceeded":               eliona.FailureSending,
+	"ErrorExceededMessageLimit":                  eliona.FailureSending,
+	"ErrorAccessDenied":                          eliona.FailurePermission,
+	"ErrorCreateItemAccessDenied":                eliona.FailurePermission,
+	"ErrorImpersonateUserDenied":                 eliona.FailurePermission,
+	"ErrorNonExistentMailbox":                    eliona.FailurePermission,
+	"ErrorInvalidRecipients":                     eliona.FailureRoomAddress,
+	"ErrorMissingRecipients":                     eliona.FailureRoomAddress,
+	"ErrorCalendarDurationIsTooLong":             eliona.FailureTimes,
+	"ErrorCalendarEndDateIsEarlierThanStartDate": eliona.FailureTimes,
+	"ErrorOccurrenceCrossingBoundary":            eliona.FailureTimes,
+	"ErrorOccurrenceTimeSpanTooBig":              eliona.FailureTimes,
+	"ClientNoAnswer":                             eliona.FailureUnreachable,
+	"exchange_unreachable":                       eliona.FailureUnreachable,
 }
 
 var exchangeProblems = map[string]eliona.Problem{

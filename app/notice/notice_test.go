@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ews/app/engine"
+	"ews/app/health"
 	"ews/app/plan"
 	"ews/db/store"
 	"ews/eliona"
@@ -124,6 +125,26 @@ func TestThePersonConcernedIsTold(t *testing.T) {
 	require.Empty(t, w.logs.String())
 }
 
+func TestTheCauseIsTold(t *testing.T) {
+	full, unknown := message(1, engine.CodeFailed), message(2, engine.CodeFailed)
+	full.Cause, unknown.Cause = "ErrorQuotaExceeded", "ErrorNobodyKnows"
+	w := &world{waiting: []store.Message{full, unknown}}
+	w.run(t, time.Second)
+	require.Len(t, w.sent, 2)
+	require.Equal(t, eliona.BookingFailedMessage(booked, eliona.FailureMailboxFull), w.sent[0].text)
+	require.Equal(t, eliona.BookingFailedMessage(booked, eliona.FailureOther), w.sent[1].text)
+}
+
+func TestCausesAreCodesThatExist(t *testing.T) {
+	var known []string
+	for _, w := range health.Words() {
+		known = append(known, w.Codes...)
+	}
+	for code := range failures {
+		require.Contains(t, known, code)
+	}
+}
+
 func TestTimesAreToldInTheZoneOfTheRooms(t *testing.T) {
 	zurich, err := time.LoadLocation("Europe/Zurich")
 	require.NoError(t, err)
@@ -143,7 +164,7 @@ func TestTheOwnerIsToldInstead(t *testing.T) {
 	nobody.Recipient = ""
 	w := &world{waiting: []store.Message{of, nobody}, strangers: map[eliona.UserID]bool{"alice@example.com": true}}
 	w.run(t, time.Second)
-	text := eliona.BookingFailedMessage(booked)
+	text := eliona.BookingFailedMessage(booked, eliona.FailureOther)
 	require.Equal(t, []sent{{"owner", "11", text}, {"owner", "10", text}}, w.sent)
 	require.Equal(t, map[int64]string{1: "receipt for owner", 2: "receipt for owner"}, w.receipts)
 	require.Contains(t, w.logs.String(), "notification not accepted")
@@ -196,7 +217,7 @@ func TestTextsByCode(t *testing.T) {
 	}{
 		{"project 10", engine.CodeRoomsAdded, eliona.RoomsAddedMessage(3)},
 		{"booking 17", plan.CodeDeclined, eliona.BookingRefusedMessage(booked)},
-		{"booking 17", engine.CodeFailed, eliona.BookingFailedMessage(booked)},
+		{"booking 17", engine.CodeFailed, eliona.BookingFailedMessage(booked, eliona.FailureOther)},
 		{"exchange", engine.CodeRecovered, eliona.ConfigurationRecoveredMessage(7)},
 		{"exchange", "ClientCredentials", problem(eliona.ProblemCredentials)},
 		{"exchange", "ErrorPasswordExpired", problem(eliona.ProblemCredentials)},

@@ -24,14 +24,14 @@ func (t *Term) Notify(ctx context.Context, notices []engine.Notice) error {
 func (t *Term) openNotices(ctx context.Context, tx pgx.Tx, notices []engine.Notice) error {
 	for _, n := range notices {
 		_, err := tx.Exec(ctx,
-			`insert into ews.notice (configuration_id, subject, code, episode, recipient, project_id, room, starts_at, ends_at, amount, due_at)
+			`insert into ews.notice (configuration_id, subject, code, episode, recipient, project_id, room, starts_at, ends_at, amount, due_at, cause)
 			 select $1, $2, $3,
 			        1 + coalesce((select max(episode) from ews.notice
 			                      where configuration_id = $1 and subject = $2 and code = $3), 0),
 			        $4, $5, coalesce((select name from ews.room where id = $6), ''), $7, $8, $9,
-			        now() + make_interval(secs => $10)
+			        now() + make_interval(secs => $10), $11
 			 on conflict do nothing`,
-			t.config, n.Subject, n.Code, n.Recipient, n.Project, n.Room, orNull(n.Span.Start), orNull(n.Span.End), n.Amount, n.Delay.Seconds())
+			t.config, n.Subject, n.Code, n.Recipient, n.Project, n.Room, orNull(n.Span.Start), orNull(n.Span.End), n.Amount, n.Delay.Seconds(), n.Cause)
 		if err != nil {
 			return fmt.Errorf("recording a notice: %w", err)
 		}
@@ -60,6 +60,7 @@ type Message struct {
 	ID        int64
 	Subject   string
 	Code      string
+	Cause     string // code of what lies behind it; empty if unknown
 	Recipient string // as entered; empty: the configuration's user
 	Project   string
 	Room      string // display name
@@ -82,14 +83,14 @@ func (t *Term) TakeMessages(ctx context.Context, limit int) ([]Message, error) {
 			         order by id limit $2 for update skip locked) due
 			   where n.id = due.id
 			   returning n.*)
-			 select id, subject, code, recipient, project_id, room, starts_at, ends_at, amount from taken order by id`,
+			 select id, subject, code, recipient, project_id, room, starts_at, ends_at, amount, cause from taken order by id`,
 			t.config, limit)
 		if err != nil {
 			return err
 		}
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m Message, err error) {
 			var start, end *time.Time
-			err = row.Scan(&m.ID, &m.Subject, &m.Code, &m.Recipient, &m.Project, &m.Room, &start, &end, &m.Amount)
+			err = row.Scan(&m.ID, &m.Subject, &m.Code, &m.Recipient, &m.Project, &m.Room, &start, &end, &m.Amount, &m.Cause)
 			m.Start, m.End = orZero(start), orZero(end)
 			return m, err
 		})

@@ -40,6 +40,7 @@ func TestANoticeIsToldOnce(t *testing.T) {
 	room := o.room("lake@example.com", 10)
 	n := engine.Notice{
 		Subject: "booking 7", Code: "declined", Recipient: "anna@example.com", Room: room, Span: o.hour(9), Project: "1", Amount: 3,
+		Cause: "ErrorQuotaExceeded",
 	}
 	o.notify()
 	o.notify(n, n)
@@ -47,7 +48,7 @@ func TestANoticeIsToldOnce(t *testing.T) {
 	taken := o.take(10)
 	equal(t, []store.Message{{
 		Subject: "booking 7", Code: "declined", Recipient: "anna@example.com", Room: "Room lake@example.com",
-		Start: o.hour(9).Start, End: o.hour(9).End, Project: "1", Amount: 3,
+		Start: o.hour(9).Start, End: o.hour(9).End, Project: "1", Amount: 3, Cause: "ErrorQuotaExceeded",
 	}}, taken, cmpopts.IgnoreFields(store.Message{}, "ID"))
 	o.notify(n)
 	require.Empty(t, o.take(10))
