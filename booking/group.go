@@ -199,21 +199,17 @@ func (g GroupRequest) body() groupRequestBody {
 // an address that leads somewhere else: all three may answer 404.
 func (c *Client) groupFailure(ctx context.Context, r request, a answer) error {
 	failure := c.failure(r, a)
-	if a.status != http.StatusNotFound && a.status != http.StatusMethodNotAllowed {
+	if !unknownPath(a) {
 		return failure
 	}
-	// A body that is no JSON has no effect anywhere: a server that knows the
-	// path refuses the body, one that does not know it refuses the path.
-	path, err := c.do(ctx, request{
-		operation: r.operation, method: r.method, path: r.path, query: r.query, body: []byte("{"),
-	})
+	path, err := c.askPath(ctx, r)
 	if err != nil {
 		return err
 	}
 	switch {
 	case classOf(path.status) == Transient:
 		return undecided(c.failure(r, path))
-	case path.status != http.StatusNotFound && path.status != http.StatusMethodNotAllowed:
+	case !unknownPath(path):
 		return &Error{Operation: r.operation, Status: a.status, Class: NotFound, Message: errorText(a)}
 	}
 	// The list needs parameters; the app refuses their absence, never the path.
@@ -224,16 +220,13 @@ func (c *Client) groupFailure(ctx context.Context, r request, a answer) error {
 	switch {
 	case classOf(list.status) == Transient:
 		return undecided(c.failure(r, list))
-	case list.status == http.StatusNotFound || list.status == http.StatusMethodNotAllowed:
+	case unknownPath(list):
 		return &Error{
 			Operation: r.operation, Status: a.status, Class: Transient,
 			Message: "the address does not lead to the Booking app's API",
 		}
 	}
-	return &Error{
-		Operation: r.operation, Status: a.status, Class: TooOld,
-		Message: "this Booking app is too old: it has no groups of bookings",
-	}
+	return tooOld(r, a.status)
 }
 
 // undecided is the failure of a probe: the write itself was refused.

@@ -99,19 +99,12 @@ func (s *session) alive(timeout time.Duration) { s.watchdog.Reset(timeout) }
 func (c *Client) dial(ctx context.Context, s *session) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	target := c.base.JoinPath(subscriptionPath)
-	switch target.Scheme {
-	case "https":
-		target.Scheme = "wss"
-	default:
-		target.Scheme = "ws"
-	}
 	sign := func() {
 		s.alive(c.stream.ReadTimeout)
 		s.confirm.Do(func() { close(s.confirmed) })
 	}
 	//nolint:bodyclose // Dial closes the body itself
-	conn, response, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, c.socketURL(), &websocket.DialOptions{
 		HTTPClient:     c.http,
 		OnPingReceived: func(context.Context, []byte) bool { s.alive(c.stream.ReadTimeout); return true },
 		OnPongReceived: func(context.Context, []byte) { sign() },
@@ -121,6 +114,17 @@ func (c *Client) dial(ctx context.Context, s *session) (*websocket.Conn, error) 
 	}
 	conn.SetReadLimit(c.maxBody)
 	return conn, nil
+}
+
+func (c *Client) socketURL() string {
+	target := c.base.JoinPath(subscriptionPath)
+	switch target.Scheme {
+	case "https":
+		target.Scheme = "wss"
+	default:
+		target.Scheme = "ws"
+	}
+	return target.String()
 }
 
 func (c *Client) dialFailure(response *http.Response, err error) *Error {

@@ -56,14 +56,16 @@ type ntlmWorker struct {
 	transport *http.Transport
 	name      string   // authentication scheme the server wants: NTLM or Negotiate
 	conn      net.Conn // the connection that is logged on, for comparison only
+	unbound   bool     // sends no channel bindings, as programs that know none
 }
 
 // logonError is a logon the server refused, or one not tried.
 type logonError struct {
-	class  Class
-	status int // 401 when the server refused
-	hold   time.Duration
-	reason string
+	class   Class
+	status  int // 401 when the server refused
+	hold    time.Duration
+	reason  string
+	offered []string // what the server offers instead of NTLM
 }
 
 func (e *logonError) Error() string { return "NTLM logon: " + e.reason }
@@ -100,7 +102,11 @@ func (s *ntlmScheme) take() *ntlmWorker {
 		s.idle = s.idle[:n-1]
 		return w
 	}
-	t := newTransport(s.options)
+	return newWorker(s.options)
+}
+
+func newWorker(o Options) *ntlmWorker {
+	t := newTransport(o)
 	t.ForceAttemptHTTP2 = false
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
@@ -241,15 +247,15 @@ func (s *ntlmScheme) logon(ctx context.Context, w *ntlmWorker, r *outgoing) (*ht
 		}
 		other := otherScheme(w.name, offered)
 		if other == "" {
-			return nil, &logonError{class: ClassConfig, reason: fmt.Sprintf("the server does not offer it (it offers %q)", offered)}
+			return nil, &logonError{class: ClassConfig, offered: offered, reason: fmt.Sprintf("the server does not offer it (it offers %q)", offered)}
 		}
 		w.name = other
 	}
 	if challenge == nil {
-		return nil, &logonError{class: ClassConfig, reason: "the server sent no challenge"}
+		return nil, &logonError{class: ClassConfig, offered: []string{"Negotiate"}, reason: "the server sent no challenge"}
 	}
 	var binding []byte
-	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
+	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 && !w.unbound {
 		binding = channelBinding(resp.TLS.PeerCertificates[0])
 	}
 	authenticate, err := authenticateMessage(negotiate, challenge, s.auth.Username, s.auth.Password, binding)

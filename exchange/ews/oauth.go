@@ -224,9 +224,9 @@ func (t *tokenError) Error() string {
 func (t *tokenError) Unwrap() error { return t.cause }
 
 // TokenRoles fetches an access token and returns the application roles in it,
-// unverified, so that a missing full_access_as_app can be named at start-up. It
-// returns nil without error when the client does not use OAuth or the token is
-// opaque.
+// unverified, so that a missing full_access_as_app can be named. It returns nil
+// without error when the client does not use OAuth or the token is opaque; a
+// token without roles has an empty list.
 func (c *Client) TokenRoles(ctx context.Context) ([]string, error) {
 	s, ok := c.scheme.(*oauthScheme)
 	if !ok {
@@ -247,6 +247,8 @@ func (c *Client) TokenRoles(ctx context.Context) ([]string, error) {
 	var claims struct {
 		Roles []string `json:"roles"`
 	}
-	_ = json.Unmarshal(payload, &claims)
-	return claims.Roles, nil
+	if json.Unmarshal(payload, &claims) != nil {
+		return nil, nil //nolint:nilerr // as above
+	}
+	return append([]string{}, claims.Roles...), nil
 }
