@@ -41,6 +41,8 @@ type simulation struct {
 	exchangesim.Options
 	ntlm    bool                        // with channel bindings required, in place of OAuth
 	rewrite func(op, xml string) string // changes answers before they are sent; may be nil
+	roles   []string                    // of the app's tokens; nil: full_access_as_app
+	rbac    bool                        // the server admits the app without a permission in its token
 
 	*exchangesim.Server
 	settings exchange.Settings
@@ -78,11 +80,14 @@ func simulate(t *testing.T, s simulation) *simulation {
 	s.Faults, s.Stats, s.logs, s.network = fault.New(1), stats.New(), &logs{}, &network{}
 	// The default room list comes with names to be put into lower case.
 	s.Options.Seed.RoomLists[0].Rooms[2].Address = "Room-3@Example.com"
+	if s.roles != nil {
+		s.Options.Seed.Clients[0].Roles = s.roles
+	}
 	authority, err := entrasim.New(entrasim.Options{Clients: s.Options.Seed.Clients, Stats: s.Stats})
 	require.NoError(t, err)
 	login := httptest.NewTLSServer(authority.Handler())
 	t.Cleanup(login.Close)
-	s.AuthBearer, s.ServerCertificate = authority, login.Certificate() // httptest has one for all servers
+	s.AuthBearer, s.ServerCertificate = verifier{authority, s.rbac}, login.Certificate() // httptest has one for all servers
 	s.DisableBasic, s.RequireChannelBinding, s.DisableNTLM = true, s.ntlm, !s.ntlm
 	s.Server, err = exchangesim.New(s.Options)
 	require.NoError(t, err)
@@ -110,6 +115,24 @@ func simulate(t *testing.T, s simulation) *simulation {
 	}
 	return &s
 }
+
+// verifier accepts the tokens of the authority.
+type verifier struct {
+	*entrasim.Authority
+	rbac bool
+}
+
+// Verify implements exchangesim.BearerVerifier. With RBAC for Applications it is
+// the server that knows what an app may do.
+func (v verifier) Verify(token string) (entrasim.Claims, error) {
+	claims, err := v.Authority.Verify(token)
+	if v.rbac {
+		claims.Roles = append(claims.Roles, "full_access_as_app")
+	}
+	return claims, err
+}
+
+func addressOf(s string) meeting.Address { return meeting.AddressOf(s) }
 
 func (s *simulation) organization() organization {
 	return organization{
