@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -21,6 +22,51 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/oapi-codegen/runtime"
 )
+
+// Defines values for AuditEntryAction.
+const (
+	Create AuditEntryAction = "create"
+	Delete AuditEntryAction = "delete"
+	Update AuditEntryAction = "update"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryAction enum.
+func (e AuditEntryAction) Valid() bool {
+	switch e {
+	case Create:
+		return true
+	case Delete:
+		return true
+	case Update:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CheckStatus.
+const (
+	Failed  CheckStatus = "failed"
+	Ok      CheckStatus = "ok"
+	Skipped CheckStatus = "skipped"
+	Warning CheckStatus = "warning"
+)
+
+// Valid indicates whether the value is a known member of the CheckStatus enum.
+func (e CheckStatus) Valid() bool {
+	switch e {
+	case Failed:
+		return true
+	case Ok:
+		return true
+	case Skipped:
+		return true
+	case Warning:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for ConfigurationStatusState.
 const (
@@ -168,6 +214,119 @@ func (e RoomStatusState) Valid() bool {
 //
 // Example: [[{"parameter":"name","regex":"^Meeting"},{"parameter":"email","regex":"@example\\.com$"}]]
 type AssetFilter = [][]FilterRule
+
+// AuditEntry A change of a configuration.
+type AuditEntry struct {
+	// Action Example: update
+	Action AuditEntryAction `json:"action"`
+
+	// At Example: 2026-11-22T09:00:00Z
+	At time.Time `json:"at"`
+
+	// Fields Names of the fields that were changed. Of a new configuration, those that differ from the default.
+	//
+	// Example: ["clientSecret","roomListUPN"]
+	Fields []string `json:"fields"`
+
+	// UserId ID of the Eliona user who made it; empty if unknown, as for programs with an API key.
+	//
+	// Example: 42
+	UserId string `json:"userId"`
+}
+
+// AuditEntryAction Example: update
+type AuditEntryAction string
+
+// CheckReport What a check found.
+type CheckReport struct {
+	// DurationMilliseconds How long it took.
+	//
+	// Example: 842
+	DurationMilliseconds int64 `json:"durationMilliseconds"`
+
+	// Status `warning`: it works, and somebody should look at it. `skipped`: not tried, see the code. Of a whole check it is the
+	// worst of its steps, skipped ones left out.
+	//
+	// Example: failed
+	Status CheckStatus `json:"status"`
+
+	// Steps The steps in the order in which they build on each other: first those about Exchange, then the Booking app,
+	// then Eliona. A step that failed makes those that need it be skipped.
+	Steps []CheckStep `json:"steps"`
+}
+
+// CheckRequest defines model for CheckRequest.
+type CheckRequest struct {
+	// Configuration What the configuration is to become. Secrets that are left out, or masked, are the stored ones; they are used
+	// only with the stored addresses they are sent to (`ewsURL`, `authorityURL`) and have to be entered anew for
+	// others. Left out, the stored configuration is checked.
+	Configuration *Configuration `json:"configuration,omitempty"`
+
+	// Mailbox E-mail address of an ordinary user, to see whether meetings can be made in that person's name. The mailbox is
+	// only looked into; what stands in it is not shown.
+	//
+	// Example: alice@example.com
+	Mailbox *string `json:"mailbox,omitempty"`
+}
+
+// CheckStatus `warning`: it works, and somebody should look at it. `skipped`: not tried, see the code. Of a whole check it is the
+// worst of its steps, skipped ones left out.
+//
+// Example: failed
+type CheckStatus string
+
+// CheckStep defines model for CheckStep.
+type CheckStep struct {
+	// About The host, mailbox, room or project that was looked at; empty where there is only one.
+	//
+	// Example: login.microsoftonline.com
+	About string `json:"about"`
+
+	// Code Code of what is wrong, or of why the step was skipped; empty if it is `ok`. The operations guide lists them.
+	//
+	// Example: AADSTS7000215
+	Code string `json:"code"`
+
+	// Detail A fact besides, such as a number of rooms or the names in a certificate; may be empty.
+	//
+	// Example:
+	Detail string `json:"detail"`
+
+	// DurationMilliseconds How long the step took.
+	//
+	// Example: 310
+	DurationMilliseconds int64 `json:"durationMilliseconds"`
+
+	// Fix What most likely helps; empty if nothing is wrong.
+	//
+	// Example: Enter the value of the secret, not its id, as clientSecret.
+	Fix string `json:"fix"`
+
+	// Name What was tried: `configuration` (values and secrets as stored), `name_resolution`, `connection` (TCP and TLS),
+	// `token` (OAuth) or `logon` (NTLM), `exchange` (EWS answers), `impersonation` (acting for the service user),
+	// `room_list`, `asset_filter` (how many rooms pass), `room` (the calendar of one room), `user_mailbox`,
+	// `booking_app`, `booking_groups` (new enough), `booking_changes` (its WebSocket), `eliona` (its API),
+	// `project`, `asset_creation`. There may be others in later releases.
+	//
+	// Example: token
+	Name string `json:"name"`
+
+	// Status `warning`: it works, and somebody should look at it. `skipped`: not tried, see the code. Of a whole check it is the
+	// worst of its steps, skipped ones left out.
+	//
+	// Example: failed
+	Status CheckStatus `json:"status"`
+
+	// Text What is wrong in words; empty if nothing is.
+	//
+	// Example: Microsoft Entra refuses the client secret: it is not one of this app registration.
+	Text string `json:"text"`
+
+	// Title The same in words.
+	//
+	// Example: Access token
+	Title string `json:"title"`
+}
 
 // Configuration Access to one Exchange organization, the rooms to synchronize and the Eliona projects they belong to.
 //
@@ -977,6 +1136,12 @@ type ConfigId = int64
 // FindingId defines model for finding-id.
 type FindingId = string
 
+// Busy defines model for Busy.
+type Busy = Error
+
+// Checked What a check found.
+type Checked = CheckReport
+
 // Conflict defines model for Conflict.
 type Conflict = Error
 
@@ -995,6 +1160,13 @@ type NotFound = Error
 // TooLarge defines model for TooLarge.
 type TooLarge = Error
 
+// PostCheckParams defines parameters for PostCheck.
+type PostCheckParams struct {
+	// Mailbox E-mail address of an ordinary user, to see whether meetings can be made in that person's name. The mailbox is
+	// only looked into; what stands in it is not shown.
+	Mailbox *string `form:"mailbox,omitempty" json:"mailbox,omitempty"`
+}
+
 // GetDashboardTemplateByNameParams defines parameters for GetDashboardTemplateByName.
 type GetDashboardTemplateByNameParams struct {
 	// ProjectId The project whose rooms are shown
@@ -1004,8 +1176,14 @@ type GetDashboardTemplateByNameParams struct {
 // PostConfigurationJSONRequestBody defines body for PostConfiguration for application/json ContentType.
 type PostConfigurationJSONRequestBody = Configuration
 
+// PostCheckJSONRequestBody defines body for PostCheck for application/json ContentType.
+type PostCheckJSONRequestBody = Configuration
+
 // PutConfigurationByIdJSONRequestBody defines body for PutConfigurationById for application/json ContentType.
 type PutConfigurationByIdJSONRequestBody = Configuration
+
+// PostConfigurationCheckJSONRequestBody defines body for PostConfigurationCheck for application/json ContentType.
+type PostConfigurationCheckJSONRequestBody = CheckRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1015,6 +1193,9 @@ type ServerInterface interface {
 	// PostConfiguration Add a configuration
 	// (POST /configs)
 	PostConfiguration(w http.ResponseWriter, r *http.Request)
+	// PostCheck Check a configuration before it is added
+	// (POST /configs/check)
+	PostCheck(w http.ResponseWriter, r *http.Request, params PostCheckParams)
 	// DeleteConfigurationById Remove a configuration
 	// (DELETE /configs/{config-id})
 	DeleteConfigurationById(w http.ResponseWriter, r *http.Request, configId ConfigId)
@@ -1024,6 +1205,12 @@ type ServerInterface interface {
 	// PutConfigurationById Change a configuration
 	// (PUT /configs/{config-id})
 	PutConfigurationById(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// GetAudit Who changed a configuration
+	// (GET /configs/{config-id}/audit)
+	GetAudit(w http.ResponseWriter, r *http.Request, configId ConfigId)
+	// PostConfigurationCheck Check a configuration
+	// (POST /configs/{config-id}/check)
+	PostConfigurationCheck(w http.ResponseWriter, r *http.Request, configId ConfigId)
 	// GetFindings List what is not as it should be
 	// (GET /configs/{config-id}/findings)
 	GetFindings(w http.ResponseWriter, r *http.Request, configId ConfigId)
@@ -1105,6 +1292,39 @@ func (siw *ServerInterfaceWrapper) PostConfiguration(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// PostCheck operation middleware
+func (siw *ServerInterfaceWrapper) PostCheck(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostCheckParams
+
+	// ------------- Optional query parameter "mailbox" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mailbox", r.URL.Query(), &params.Mailbox, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "mailbox"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "mailbox", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostCheck(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // DeleteConfigurationById operation middleware
 func (siw *ServerInterfaceWrapper) DeleteConfigurationById(w http.ResponseWriter, r *http.Request) {
 
@@ -1174,6 +1394,58 @@ func (siw *ServerInterfaceWrapper) PutConfigurationById(w http.ResponseWriter, r
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutConfigurationById(w, r, configId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetAudit operation middleware
+func (siw *ServerInterfaceWrapper) GetAudit(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAudit(w, r, configId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostConfigurationCheck operation middleware
+func (siw *ServerInterfaceWrapper) PostConfigurationCheck(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "config-id" -------------
+	var configId ConfigId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "config-id", mux.Vars(r)["config-id"], &configId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "config-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostConfigurationCheck(w, r, configId)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1641,6 +1913,12 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/configs/{config-id}", wrapper.PutConfigurationById).Methods(http.MethodPut)
 
+	r.HandleFunc(options.BaseURL+"/configs/check", wrapper.PostCheck).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/check", wrapper.PostConfigurationCheck).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/configs/{config-id}/audit", wrapper.GetAudit).Methods(http.MethodGet)
+
 	r.HandleFunc(options.BaseURL+"/status", wrapper.GetSummary).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/configs/{config-id}/status", wrapper.GetStatus).Methods(http.MethodGet)
@@ -1674,6 +1952,17 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 type AcceptedResponse struct {
 }
+
+type BusyResponseHeaders struct {
+	RetryAfter *int
+}
+type BusyJSONResponse struct {
+	Body Error
+
+	Headers BusyResponseHeaders
+}
+
+type CheckedJSONResponse CheckReport
 
 type ConflictJSONResponse Error
 
@@ -1789,6 +2078,102 @@ func (response PostConfiguration422JSONResponse) VisitPostConfigurationResponse(
 type PostConfiguration500JSONResponse struct{ InternalErrorJSONResponse }
 
 func (response PostConfiguration500JSONResponse) VisitPostConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostCheckRequestObject struct {
+	Params PostCheckParams
+	Body   *PostCheckJSONRequestBody
+}
+
+type PostCheckResponseObject interface {
+	VisitPostCheckResponse(w http.ResponseWriter) error
+}
+
+type PostCheck200JSONResponse struct{ CheckedJSONResponse }
+
+func (response PostCheck200JSONResponse) VisitPostCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostCheck400JSONResponse struct{ MalformedJSONResponse }
+
+func (response PostCheck400JSONResponse) VisitPostCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostCheck413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response PostCheck413JSONResponse) VisitPostCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostCheck422JSONResponse struct{ InvalidJSONResponse }
+
+func (response PostCheck422JSONResponse) VisitPostCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostCheck429JSONResponse struct{ BusyJSONResponse }
+
+func (response PostCheck429JSONResponse) VisitPostCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostCheck500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PostCheck500JSONResponse) VisitPostCheckResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -2018,6 +2403,180 @@ func (response PutConfigurationById422JSONResponse) VisitPutConfigurationByIdRes
 type PutConfigurationById500JSONResponse struct{ InternalErrorJSONResponse }
 
 func (response PutConfigurationById500JSONResponse) VisitPutConfigurationByIdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+}
+
+type GetAuditResponseObject interface {
+	VisitGetAuditResponse(w http.ResponseWriter) error
+}
+
+type GetAudit200JSONResponse []AuditEntry
+
+func (response GetAudit200JSONResponse) VisitGetAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAudit400JSONResponse struct{ MalformedJSONResponse }
+
+func (response GetAudit400JSONResponse) VisitGetAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAudit404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetAudit404JSONResponse) VisitGetAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAudit500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetAudit500JSONResponse) VisitGetAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostConfigurationCheckRequestObject struct {
+	ConfigId ConfigId `json:"config-id"`
+	Body     *PostConfigurationCheckJSONRequestBody
+}
+
+type PostConfigurationCheckResponseObject interface {
+	VisitPostConfigurationCheckResponse(w http.ResponseWriter) error
+}
+
+type PostConfigurationCheck200JSONResponse struct{ CheckedJSONResponse }
+
+func (response PostConfigurationCheck200JSONResponse) VisitPostConfigurationCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostConfigurationCheck400JSONResponse struct{ MalformedJSONResponse }
+
+func (response PostConfigurationCheck400JSONResponse) VisitPostConfigurationCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostConfigurationCheck404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PostConfigurationCheck404JSONResponse) VisitPostConfigurationCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostConfigurationCheck413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response PostConfigurationCheck413JSONResponse) VisitPostConfigurationCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostConfigurationCheck422JSONResponse struct{ InvalidJSONResponse }
+
+func (response PostConfigurationCheck422JSONResponse) VisitPostConfigurationCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostConfigurationCheck429JSONResponse struct{ BusyJSONResponse }
+
+func (response PostConfigurationCheck429JSONResponse) VisitPostConfigurationCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostConfigurationCheck500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PostConfigurationCheck500JSONResponse) VisitPostConfigurationCheckResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -2725,6 +3284,9 @@ type StrictServerInterface interface {
 	// PostConfiguration Add a configuration
 	// (POST /configs)
 	PostConfiguration(ctx context.Context, request PostConfigurationRequestObject) (PostConfigurationResponseObject, error)
+	// PostCheck Check a configuration before it is added
+	// (POST /configs/check)
+	PostCheck(ctx context.Context, request PostCheckRequestObject) (PostCheckResponseObject, error)
 	// DeleteConfigurationById Remove a configuration
 	// (DELETE /configs/{config-id})
 	DeleteConfigurationById(ctx context.Context, request DeleteConfigurationByIdRequestObject) (DeleteConfigurationByIdResponseObject, error)
@@ -2734,6 +3296,12 @@ type StrictServerInterface interface {
 	// PutConfigurationById Change a configuration
 	// (PUT /configs/{config-id})
 	PutConfigurationById(ctx context.Context, request PutConfigurationByIdRequestObject) (PutConfigurationByIdResponseObject, error)
+	// GetAudit Who changed a configuration
+	// (GET /configs/{config-id}/audit)
+	GetAudit(ctx context.Context, request GetAuditRequestObject) (GetAuditResponseObject, error)
+	// PostConfigurationCheck Check a configuration
+	// (POST /configs/{config-id}/check)
+	PostConfigurationCheck(ctx context.Context, request PostConfigurationCheckRequestObject) (PostConfigurationCheckResponseObject, error)
 	// GetFindings List what is not as it should be
 	// (GET /configs/{config-id}/findings)
 	GetFindings(ctx context.Context, request GetFindingsRequestObject) (GetFindingsResponseObject, error)
@@ -2872,6 +3440,39 @@ func (sh *strictHandler) PostConfiguration(w http.ResponseWriter, r *http.Reques
 	}
 }
 
+// PostCheck operation middleware
+func (sh *strictHandler) PostCheck(w http.ResponseWriter, r *http.Request, params PostCheckParams) {
+	var request PostCheckRequestObject
+
+	request.Params = params
+
+	var body PostCheckJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostCheck(ctx, request.(PostCheckRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostCheck")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostCheckResponseObject); ok {
+		if err := validResponse.VisitPostCheckResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // DeleteConfigurationById operation middleware
 func (sh *strictHandler) DeleteConfigurationById(w http.ResponseWriter, r *http.Request, configId ConfigId) {
 	var request DeleteConfigurationByIdRequestObject
@@ -2950,6 +3551,68 @@ func (sh *strictHandler) PutConfigurationById(w http.ResponseWriter, r *http.Req
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutConfigurationByIdResponseObject); ok {
 		if err := validResponse.VisitPutConfigurationByIdResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAudit operation middleware
+func (sh *strictHandler) GetAudit(w http.ResponseWriter, r *http.Request, configId ConfigId) {
+	var request GetAuditRequestObject
+
+	request.ConfigId = configId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAudit(ctx, request.(GetAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAudit")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAuditResponseObject); ok {
+		if err := validResponse.VisitGetAuditResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostConfigurationCheck operation middleware
+func (sh *strictHandler) PostConfigurationCheck(w http.ResponseWriter, r *http.Request, configId ConfigId) {
+	var request PostConfigurationCheckRequestObject
+
+	request.ConfigId = configId
+
+	var body PostConfigurationCheckJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostConfigurationCheck(ctx, request.(PostConfigurationCheckRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostConfigurationCheck")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostConfigurationCheckResponseObject); ok {
+		if err := validResponse.VisitPostConfigurationCheckResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -3318,188 +3981,222 @@ func (sh *strictHandler) GetOpenAPI(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H1rk9s2luhfQXG2auwUrVa3nWSmu7bu7fiR9F6/yu5s7k7kO4RISMKaAjQE2LLi8n+/dc4BQPAlqe12",
-	"ZlKbL2lTJJ7n/fyY5Hq90Uooa5Lzj8mGV3wtrKjwX7woKmHwz0KYvJIbK7VKzpPrlWDiwZrLkrl3mF4w",
-	"uxKs0nqdpIn4wNebUiTnCTx4cPq/3YNJjj9LGGTD7SpJE8XX8J6fK00q8Y9aVqJIzm1VizQx+UqsOSzC",
-	"7jbwqrGVVMvk06c0ybVayOUDWQyvMZNF5ldGr9YVx9+jJZ4OrqcZed+K4kEWulpzm5wnUtnvHiWpX65U",
-	"VixFhetdSFVIddyC3but01wLYeH70++HTzEa/zYH+YleFsb+oAsp8MYft87rHCBFWaEsAsZmU8ocfzn5",
-	"b0M/u0Ua+jtfcbUUr1QplYAnpl6vebVLzpOn7jfmfkyTG17W+NJc6/dSLS83m5/fPE/Ok5W1m/OTE/f4",
-	"/OF0Oj25OU3SJC+lUPaqSM6T6enZw0fffvf9g7/8lc8f5IVYPIBHD+AZPIIn4Yu3Iq8EXFHFVaHXD/Ly",
-	"9KGyD8zDvHpo4aAVn8M503ltKv3fIrdXT0xy/mtyOk3ewTEtKmFWV8qK6oaXyfl303B213ItdG2T89Mz",
-	"eKj1+rk09ufXL/FiKmMni1LrqoMLRlQ3Mhc/G1HRq6KUWvHOW1Yofpsdw5X6W3grqhtRtW/hv3RdMb1V",
-	"LFyHobc+5zraxya2pnnfnJ+cAJ2YRNs5efrL2xM/74Sb9YckTTbcmK2uYIObR8ZspxWA8L/SFdRGVA7N",
-	"nv7fyxevnz+dzehFwqAGvf6tEovkPPnTSUNcT+hXc9JGK/ywTQYuLSsFN5ZpBUQLFmDhdizQhbwShVBW",
-	"8tKkSCTc0hksjnFV4MMOTf6BLozxzYbxSjBPFyY9GkGEwGy0MoTIl3kuNlYMUKsry7ayLNlcsAJWyg0z",
-	"Wiv4/0YbI+elmLBfVtzCHgSuRVpmVnprmFS0dstt7fYBV2XCBhwZM5PkU4qEqJS5PZ4G4Z9VpavkPOmR",
-	"frblhhHsFYxbWglfC2blWlywSvACVsqXXCpcUCU2wr1HnyVHX/ZTXMTAJV/vXdV8x4xei7kudkyURrSW",
-	"udZroeyEvdR2BbcafXjBbLWjlePJIYooXtIyPuv4pBuC4YMLXEaplx60AKRW3ODfhbBcluaOTgdGznVd",
-	"FkxpywrN7EoapvQ2ZQtdMbdUNhc5r41g0hpWcMvn3AiWcwUfzQHUeb4SxYThgdObAf7a+3AndsNLYs53",
-	"AWrNQmojgJ4tpCgLoGUf6U+gNUQu02QtjOFL5PK1sYAdFeCYXTFPSC+Y1cwIVcR0gNVKqLzaAZqmSCd4",
-	"Wert65JL9dP19Wv4BnA7+ZQ2k3ZpaG/2ORyt3Qqh2CliwV++ezSdJp/effntvlKC6YqtdSUY8hrTOadB",
-	"2MbrecFLkLLEF1yQYxQMkavQwiB8rfiNcEAMS52LAqBsPXxjga1slGqdnKTBOMM3AbZ4R+y8i/O7jnbR",
-	"3wAsO9rFSlRi/DxfavtM1+rzj7NCfFK6S8wAamE1smCPvj89vRuasH8ywOsiBciSFmmS0szU+QpZCzx2",
-	"TIXd42qH0Hcfz+Ba6+e8Woo7AilpWAnDVcyuOCDPC/lDcreXPjrP2EWH6YmnGyPsM1lakgkLseB1aZPz",
-	"X991J30u10BXtyvpjrGl5rFSIqEA/s44DGom7JJ+koZZ/l4oJhdAjlhVlyQD8Fi6WVa63rCFtBP2i7Qr",
-	"XduZ4u4pfkVCQSVosEmsCv36a6StJuekAIH0shQfkvPk/70gTQmpXvyeAGk0etELebMZiHn/lnx69y5N",
-	"pBXrAbX30q1NL2hDF7hKOpI1Q7oJm0miAfZdNt3Bm7pEicLpZLyq+A7+reqyjMXq7u89/YwXhYS/efm6",
-	"0htRWVTkFrw0oidj5jnIh1bjNQQVQFdLruRvOGIslgHX2al8VWklfxNBSnuKwi9zMjoKATs2F6VWS2b1",
-	"ZKZm6tV+GRbgxEug5yzzal2W+r9JYctwyszrQBlKAK8ua7tCfM+IhWbpTGVeSHefeK2CPnl5/fwFCKVC",
-	"sbm2K4Qsv7qUBoQVIQ8i5SMc48eE51beiD5QvBUWBDYvDVnNMriwDNCmBMGEbXX13kRkqkW+UjpOzTK8",
-	"qYxpIKtbaQR7wHhpNKvkcmUZX1iQ8B1Wp6xWVpa90QVTYgsHbUl8jhCGoAjE21eq3HWgaq51KbgCuGpL",
-	"Dy0KMQxL8D6I7uEegCI5+cUtLHOqYzZhj6Pbh507iwZCj2J5pY1x+7Cws1i6uZgpEvVQgANKKNSNrLQC",
-	"gdgwrcpda8duuSOI1N2yKF4R+IvqiV5zqcwB6uje8iRxIzQIpFKx7UobwYDOzPUHYQJorPkObwuopFOi",
-	"kSSqXSPpS4M/kRIQKXi49SplKGtzxKOgImyJdjLu5ySY4sojtKj+bPxvNCMCGStwB8hUxY2omN4IJYrJ",
-	"TL2t54XbXa5rZWHaorVdidaDCXsuFpaJ9cbuUgZj7KJB3bG2yXYSK9Uxqe3YpA4TQK7MVlRB44/u6rtp",
-	"2kPSXKvCME7sCW4CWArgHUcVF+hIIfJSgiobbmfNC7xRR+nmYgFCK14AUq6NrqzXLtw3M2Us3wFrYCW3",
-	"QCxhlcxYUJbxMNtoCWuNLYcPz0Ck5B/kul4n5w+/m07TZC0V/fPb0VMJRsY04W3+vo8DxaIAfFnbla6k",
-	"3aH9JjrQYMop9VKqyVoCnuqF1WjCc/aRDllo2yBe+E/YU2UrzsJU/jQN6AFWvxfKTNhj4kfSItlWnNga",
-	"y0tdF4ToLS1wprL2Aje8skpU/YWqbMJedLSr8G02YUAaG+7SuqijzmDkdhqg7tjUPu4/tchyQyISmiQ8",
-	"OEoAtbIkKVgiSMJHwNLd9x7XevsYNOONLfZtPQcG34YIjxL0Su/63Td+IYHKI0bBAbsPTYNeE3apiJQw",
-	"Kz5YthZcecsCztreRm8Ba/7huVBLu0rOzwBrDt5Fzh8De1+AmC/a1D7pbSh+FXa18wbUPPwA19DAtVTs",
-	"9dMXqI+ldCcVM0AieUnAy3vGV+IcM9UM6TQey4xcKmIKnG3qeSlzGBMpz44k5Ko2VhQwrRcEUfNHXuRu",
-	"weyMFev2MR4DtI25fe8RXTYqE7tH39xnV09iW1ElltJYp7g5M0yPNBRrCceqrKj2Y+SRtv8j9+edA12c",
-	"/E9e1oLdg1uA5V49ue80e/yKGfxsbJO9DbAr2zBcswIIQoPdOePAOnQlCj8kyGqGZd+4/zInuiLIIFXo",
-	"SpKl4DdINUEa0BV7L8SG0I+b9wAN/sFM0RQXZE3iLbyzmlVirXGk9nmPeE0C+wo2/ENnnibbSlrRCKKf",
-	"GidCBGL0afs2flkJlF38Ye8VricMpHMvWVvNNs5YeAFIhZoy8nFewHHBmqxAoFQDovNhOdJ7PvZjSUPi",
-	"A/r/IubsLQl6ZsLeOI0o6CxjzO6wYyUjtuF1G4uSz1ywMohtKCoS51DR0Lq2pdbvJ3qxkLl4+N23o+OP",
-	"s1NWqxJ2mrVVigymM8IOc9cjJz4GrYEQ/6bVE75rE/fTv/TkQ3iHSYUEU7BFbeuK2BTZPgL7gsMKnAvI",
-	"bqQXFxP2dhUs1njIqMtwInNBPtxKVehtbEkhJuiB4V7m2P4v+OIVbiBL2elfpkD/3Tbut44PtzQuRn7/",
-	"MJYiT4+RIoc81C/r9RzUhAGHesqW8gb06l1jT0/3u8dHVNFoDWv+4bFWeV1VQtk3ZP3qXGXvJv1rgO3h",
-	"SFHGdKBfqwI4Ld8xDiqTlWsxad7kQZvlOak+p1MY6uz76OwvkJDO1FyUesu2KMCi/aPS1pZAVTa6lPmO",
-	"GQCre9nTrXkRbSXfZZ3b23t5p9NbX96af/Dn8FpUL6SqrehoSNNbn9xSkq0VZdAdW+OozsfnlN8tdyI7",
-	"+fzQ45oyuQY9yeBDVnJjJzP1Wpd4UKQzolIGCplh303ZCcs6/onM2z4N24jKTU3OOa3XHX1quvc04ff4",
-	"PL+bHnOgSlu52P1sXGDMURwKFHYiEvi1JOHMia1b4OQ8NgOgUh27Qt6LjSXVMnbgwl3QatDqmDKr9Wcx",
-	"Kw2i6ttcb8SwqjdMiCf+xZ7ADyMFoka3JQrS6FImyPQuFcvCENkBPQ9te/B8141VAPGF5GVgOGtdiIok",
-	"b6GsE0CPU+UO7vEgj2nCFrrE8rX7JQjfzlPv6Eq0QDJLjsuFzImFfq6+YDhTdyUZhklGRMOZGpENo6CN",
-	"u5EH49CPvXa4qydBX+5apNEYBwy84bQtfwXZ08QHa4IHAmhbGkuHLQ7fNmWdTpM0OT39MjNWL5zlKEOW",
-	"d87arWYAwga4mcePc0InsW2ki7bTBignkml83QQ71yuHD+xyphwD6Pzk3OfuoMkojXI38FEfp1CCkmxT",
-	"tilrA5eRC2OkWt7C7oXe5ttyvW4MUCwnnI2bBHEPBCY8+Nh6PND7dtGcJwpnygP4WXBZiiLI0RUQeooe",
-	"gXOo2pz+7BBzuvWm4xinvYrH09GATQKKSAYFamSGEAZeIpbtcAyGyRpUzcgiPFPOJKx05MQrybBdby4a",
-	"GdqrzTQ6nrT4gCBaApUj2wYZT0cRcU9k10H63Q39+njUocVRVxN2pVD8UxhE5NRSwsl6Q9sng/waBZyg",
-	"S8RWMNAKPPlprPZ0HituGtN+e+PDoYK9PWKc1WNdDHmvVrqyLNdFxLu50UA3dwMKdTBHRXeBfFoDM5OK",
-	"bXhlLxzLIBmnLOGjrSjLnuFpRAPorvytVPnQ0uExTYILdQsHAdNcsAyuPjuwhrPp2XcPTk8fnJ1dT/96",
-	"Pp2eT6d/ixlYwa14AJRtAJT2Lz5NPjzQa+AKG7tzrqiwoWvxwQ7H/7o9AN/SVeHgBhUMq1mhGZ8DjMg7",
-	"PeJK8DX841i5tqGLoiwRJTwbifiM+TPLeSlUwStkTVrlImUahJtcKyVyGNQET+EOfU9o4KpAtpgpkoPp",
-	"AJzGkXMjHPXpKwiGyDm5raOpKwHKWNkhGccKyU3Y7V7S+kRWIre62rF79EVs9+wEPHe87Ig7gsIjvZMN",
-	"SYn5fWyfAN1/00oc2CEwVfZb5FpwdG2+a2ifu/6ry5eXIRYPQ1KCedwgzKCsgNAi/QVbVohcFsIgsM+U",
-	"NCyzuuA7ctyT267tbWwcHra7NiDA97Lrv2X3afifrx8zuWjxcSMsExLgueNVqCu9ESd/qyuZr445P2AB",
-	"V0PxsU86QilG6G5XGgkUM/wGtKOBcABCbLlgtXqv0Md6vaKghMotvqNLzhRRhSDvtXf01+kxZKAJbt4L",
-	"BsAn6bKHtRoUqLMnr15cXr2czWDQDCM04K+YTWVd9ad9CZ3w6oPX8CkOZP61y9S7Xrd34XtNjq1uNM1b",
-	"pNL9O/1Jb50fxXM/Yop64YK1O5xyqZ3U244kIdHxcKA4vvUpTRaVXjsTwOGYovhd960nQMd8G979lCZ6",
-	"q8iFzMvy1QJDIPd9/gpf//Sue1uO7Q1w8KyqlZJqmZ0PmfOlnbBsXun3QmXnGO1AOhmKGlyRn4gcLaDK",
-	"cMXWoLGCJmvQpFDpNY4n1TJlUs3Uoi5LDBD0cooRgmWNeJRN8F+VpTURhSG/BMn3Snt1pr1QthOw2EIa",
-	"fBe/RSJmttLmK1EwvVggjCsQ7H9N3MYBNHGDCZ4RTgw458YBSI28L+GbW0l4j4dlO9oczd6SJqSnkT1Z",
-	"YmTaZ/JDf1a0Cq61sayU70W5YytRbszwRG4Vx873xeLg/om/RCYcWfHR8t4Xng/A5CEk/wXe6RFMxE+P",
-	"8S14au0hvvL2dXQoTYdouaWlnvQdpsA+Ueljh3beOtPvoBuir1J3LU+3NTbJoDuD9OkiY3uWo71Go56R",
-	"qKvl79dR/QpQsU+9DQzF9dbhGMaBEB6rTY+A961Snhxv7Ume7dwiEwl1vFm0KC4a+cgLgNy2sjj2SXP7",
-	"xQZKmoxOOlpjCyrCxofh2HP3NuT6nKb+dilqxW8CbTF6EeVARTuaDnp7nEWhP/ILb2tASTJlGxd5DcCa",
-	"l3UB58lBhpPCeIsWaGqtOc8eTccMTwNTvqGI4b7lgBhmByG/HR35aWnEFrTBsSkoytIZjnxEY3vKFTce",
-	"+P3sFKotlbGCF4ePFpfyjMsyKMhDe8Ukt8jxiwEFZAg1ljyMx830Y82rYijbjmYiiQb3YzRbg04slMXL",
-	"u+FKmhVltMEN0qra1igySrogRgkrLaW4EbSDI1f4RlhClz1nQS4vVmq1FFXP+HzkRD8rOMX9l+/VfJfu",
-	"ATsSik5/Jw5O1MF+gufONnvA2F5dB0A6txhhZtqg/xDNeMLNaq75kBsJVGn3I3OJdo7xXL6+Qrw2zhfT",
-	"JjeNMtfy4EeqWxi3QzO9ueKNO5C+z8tRwhFW7C3DBGEaY7vbLkpynBytSsOgQXvm5j2ZThsjWKQrt2Z5",
-	"dDYoJMliKewA5XqlBKMfKdyGu6SX1IOwrooQ/SArZ6Q5NtnjFxy5z9s7UOjSWJojDsfSrHwIgggmnipL",
-	"QtOAMN7NBDYYpezkYmKnLmvKO6XhFEiUdk72NoS5164OBoq4F1uX8+j709MBT0ifGAjKThuUz0+nB+Tz",
-	"IYGlsqPjHZT3BwWgQcVWLGqDimBAp5Cqh4HnkeVLGmfWtRqYR85VLoLB0umLlBOAhhwcuK0Zhl/3yzfN",
-	"hfmDoOP12xiEK5863L574R8PAJo0bFvpYUXVZ1MOoTj9Biw8F5USRYqGbcfPjs+pEmXhsugOoBrtYXDT",
-	"7s72oVMTujuGR2StOIBEf0zw5q4sABlJjOWqaFn//2wa3sx9RsuEZRuKA2l9RlmkznuKud5oCS4w6HGm",
-	"uonenBWiFEtuBSWeayBmlb4RE0wQs9zKG5GlLHPZHLDGrad/KIQEFy7RdOdrm8xUJtWNpF2Fl71kET7y",
-	"goVDTH8ScLHC12sJ60D7KS0D67Xg8G3cjQY4YNQ8EmMjDBjQQTCDeZ9UgK+kTT7ZRhvpo7VBfDPt/Pss",
-	"yjb5dfru19N3E8yszIbAKWRK76Ub3qh28ERoN82ww6cRcixvmSKJKZ5sAaq09NazZV1y2PsGFG04lDW3",
-	"+UoYdE+BJu1PEfPaJ+znzcaV5Sj1FtQTbgQr5GIhKh8cKzuZcvf+l7yf9elElMI6zN0pDIRxSx6w8epM",
-	"lCFtWCHNpuQ7FGNiiPYJsiiJtEDVySa9a3WptD1JvX9cvvDHTln+gb15etYW2ELS7qGbb07Dzz5894SQ",
-	"fVNhsCWjvqKEKFyWngXUdSZ9zjaiMqSwfpnkkzoIogR2rcQxotDh0I/8oL0XSSYV7YD1O5vPspYF2Rlw",
-	"152EELfmv+clN6uh6/4ilnXQYro43prcXvdjlJuossRNKwvKblH96E0lR0ihiWvQELnLXr96e80mk8lJ",
-	"JWy1yybjVbl607yXamCibMOr98hruA8JcbYsJZiBC3Ki3oU3dEWBRWgIQAuZ1S7yCuMEyGrs3PHA0Rak",
-	"mfZncUFLLiHJeWT7IUwTliEctAbQixAN5q0MMxWrFi1RN8WLK3eBgweXbZPr6oJ9JowEZ17ifAF7KP7H",
-	"aowgTnHSmWoEa1k0cjWdgzaEexjoDUJCCdKHkaVQFoemgGNYfFirS9TkQKVupCXj8Uxl8Grnm1Z9GRh5",
-	"CRp/81Jsp6nNRuZS16bcDVtsYtpLMAG4EywKHg3dwQDrx204Y0OSJjh5m1KP4i5Cb5NnM5hYU+3wHhHQ",
-	"cq4Q1waCJ/rBErieIyOoSLEO+rsCqHduOZkj25CRKjA5XFKwv1Wt1y8PGkF68eNoYGKD6ZDmkOMppXDA",
-	"KmRpS2d5Hfcw/eUOPEyVHbxNFWdesibYzMkbF8TjyPibupz7D5bB7F/RI2ZHfWGuPJNzhbWX0I2CJ9po",
-	"Yibboi8olcYExjpShbTSUZvjHAJIvh2zdcsnLhVjU0DGAHXpPnUbAWlQZOm4+vvxBy4bxpt2/2zYjRTb",
-	"jsARx+hKMxSBgCFYQ3bcOL+uidTyypqOA6rjC+nGgh1FMMIyDrt0g774FUGz5MY+1usNr6Qr+DOAU7ws",
-	"m1MGlZCM/Dl+JwqS4k2NBVYm7JoCODcboXykMdoV3c6RXVFE20rX1Vfe24tx9csRi/hGyXehQx0rFxjs",
-	"w+RDzB+iGfGkr7b+Dl424NuDofZOe3c6hnNxiMxtcC4IIUNYVvKlCzIfHhbFAePD0Je6UdFAaOHmvWhH",
-	"6Tf5iJ65oIvFWPh4wn42NS9LqsCzBcGlEyIZBUHIUni7C/lq+nFjp2cDvvLDOgmc92tdlmPY0+wP4au/",
-	"yRb+fF18eDPoYArIECxYCP/tdaOPCeOytytdfk1+qbT9AT12/ZX+jCWAkDw2+Yt4oFExIsziUZot6grp",
-	"uk+k64XEODH698LhACjRXaQxysRbH0LbnwQv7apv48pXIn9vRnRIvEAvEhztu6GpHsPAQ8EZ+v04Gx2L",
-	"zR5miZ0z0hgyQ/sZPwJaV+8cvAOwuUwfkzsk29IeDnLsYemtZb67iKV6n0V1KHZp2AuG+8cph3b/yocn",
-	"Drogc5d83SuQ1QoRiA33UTlDstC0z3M4FsHfcxON3Jp7SWUZpXHq5VFi0UobOxwUA7+gwe6iFfeSa2W5",
-	"VKJKnQOiqhWKgF1TUyK25sH3xV8Xg25dWQzP6neknG1LubwU3XHmnw4xBHOMaLfvij6fIO2HMefOx8Om",
-	"ze8TzEErxGpJfURDXeOwLRBfC/DWRGEASVrzon1Rp99/lkUQBNMD2n1UtJdS+yzzXx0FnEc6/xsl7DYx",
-	"AF0zb+QF96ccbXLsnkbcdq+UQOWW+LnXi9E9BSIHZh+Yld5i4PEVqDyC6mVTDR2Xi+XKrIaK0agTwQgD",
-	"vj2KXj86gDr24Q+GUYtISj1yyJYnc3DQ4AEbAhodHGSmHXDhJVAXeMF0xTaVvOnZDngpc3HIVOO+PERd",
-	"12gdwwrj9EGcsjpQ+O8Qdw0bb1YQnXHq728MzJ5xWdbDPGHXiPK9wLCOrxh/H9LQiw73RpfeS62efpDG",
-	"CmVfUEJgcqc2dF1VAXvJYIcZSi7nO2yK7M/dqK47tPV4a6GLSPG1C6WL7R6sWDq8BEDRYfVLL6xAlxQI",
-	"99vWGh4ejBYbMgfRXGPgglFhw+VDg0LmrOf13BpfVqQNM6E46FAkAdqV96iaY7GCPb1vDxf/GpzYOM3d",
-	"72DsBJu0nA4DHmtTM256/hyDMoWaDsNzkx3trG4+sdEl2sfzHqVyNPLGgMKxaCjPcWwgJleDTGDpgfP4",
-	"8QieB0c7YARwQs+/tAFA2iiE5Z+h9h/luWjl7B/pxVDiw4HLkUPGJ/gskCEXu+CbeKDWlFGB5GzvoZx+",
-	"0aHorRLFD7tbZoDEWqArlEnh3/u3I3zMb3tHn2cWGw+kwjM73xcwT4lwFUUkh7S08QBrCixUlN1KrmRM",
-	"CcGENKtraogR7e98PHwe8SDE2BetNbWioFy0UxXipsPw3XAn92afU+uCjwXbxXuBVXmSuqmEEcqygu/8",
-	"MfSSgTvptfNdCMg/mhA76flAPGHTwcyZL+KsKgDbwELSEetXQM2GxHvS7M9niDf+p6iMqwHfFSLXa2mH",
-	"QkTgeZNzCTpQLUtKmWyh78PFGT+d56OSleXrzQA6yoZMwcDFMXTykMkftxJPO3QULsr6eB09MO+IY5se",
-	"y96vl/fRveCWj8xlbSXntSXPCbZDumUI+RMYe0Ao8O13RsPchmo6vHWV4v1tufh3GLu174+Jkb85Ew9c",
-	"wIar5Pz7TwM3YMQ/ajFo8kFTUslz4dJwRhIQjgsLp4Ve7zZiv4+fx1tCjw3VGm5B5I9CiYqXTygi7iAs",
-	"duaObRNh9819OGgYh9YnDlg+D2J996UAWF8Cr8cDzi9UL8lPSjyHjCfInfi6E7XxMeHLZYWBuwXs+BmF",
-	"ogLrTDs/XdP6VoJv4HD9HHB0eV5vuMp3vcIEr+AXiZznvdiRjdmIf2Dij6nnYcubOpaom6sQpVhjDeAx",
-	"6MWWl/RSF1mQcKyaRJxbgXI3KL2zjhi4xuHI5f0OOjwkVXTEzIIKI7tclVMdeOqEXfruEr2eZLwofKGK",
-	"xsC9jBNNMV/UFXkcMGSQ/Dh0oMGq5vuejZhzBpPEFmNJeTQuX2MXkpVYt+LdovYzOQWLUe3sJuDt4MS0",
-	"0bF5vYbgg4F563iw2ssCWwNUSxF86ljEO1THdI39tFYCG8pUx+TMHfI1U1MWZ7STyrudL9iUjPAYgIXA",
-	"0p3riIRpXRZiyGXRSsmnkEwHjw1oOhd22x2Jqym0+JoKIJUsHbvHprkGrnKhqyaO0Ud/tLtDxNd45KXB",
-	"2IMw/KJpiuIOipJhrF6KXs2aw6mNfp6w6TSgZYDnOObQ3WcLqvp0B2aRaqH7y/8/WIIDFZKBgKRW1xep",
-	"4vrvTcU9srBj6h2a5wussCS1MthX6JtvfiTJhYLZRPHNNzN1OmE/ypvGkMZDl6OmMCJXg3XouzXo73WK",
-	"Nt1HMyjvlruZKcYat1WlS8GyqAr+1ZoiyPEfGbu3G2m6en8yU2cT9rq2rZLQVvu4g159vpl6OGFvsUBn",
-	"V9nVLlj5hJ6bjGrIuoIEm42g+MSuxSpt17Ze6LLU28lMPZqwN64l5pzn712Wwo9PownOg+7vwsBaucet",
-	"QimpL7dyLT7YzBci8TG4k5n6dsKeUx5De5KTj6Eh86cTGsK1eDrxmbVZPywab60Ulr2uMORf1IYVGg1Q",
-	"0q7w9miWtbCVzE2GwHXZPVKs2ycWC4zYIt5xEfanhIjs+w4c4XIosrpTbwF7GqEeO9/h/1MMCKP6f8hO",
-	"sfIrQS4lCNIjitAh2EdXgPnmG2Re//H21UtGOGnOWYZZbRlVnt7GfvmUZZRhl1HmKgWiUafCJtCWZY+m",
-	"0yz03vDR3bfqN8juKY3LApgKHiKXWMSpkuyWoo+8T9k5Ce+nLHt0dpa5EG9OeTSd9pDsHhb/IZtuU9NL",
-	"gRAafNQ1ct+KemVhTPeeNmT3m8Z50oQuDM4q5Fq8kVyLvbjQ0SBtO1uab0BYvfGqeHI6mU6myBw3QvGN",
-	"BGV6Mp08xFbHdoVs2gM3/L0caj3xRti6UrSGNiCRkECEmtjNRVOrF8mFZ7tRTAOjFhdUl2SNNj7YS0gN",
-	"wfbSS2FbBTuoJXvUE/hsOj2iV2LT7/Ao3bbTFrlnavk00HascyTw1be0tqGZwh5O2m1xsTti6Iv9HI6u",
-	"ZzbCNHi+xCbU7ZW+A0liMF7jLUCRAZAU2w5BAbz2SV9Un6qhj75nApWdwl4Jrn8F0XGXpiC9uRJAdaYG",
-	"OmIC4chkQSTtGeXWYtsHXduUmtFQYy8SvFJGuoyQVei3g9+ngbqnVMeN+vNFVbM6RJ2rYqayqDhQ1jQF",
-	"9FTT5WTudE0BatIX5jBMLhXsacIu1c7pKESk4vJ9HYIDWOvSZVJmtCtDwdbSmA3mUlPNukC9lprVQFJk",
-	"PoQBcJ/tW47b4+/GASzqoN8H6A4Ond4Kh76oo/hws2kCHVjZo2OQpmm9C1+cPjz8RWisCh+cnR2Dl9R8",
-	"+S7w+LLoiUZ7cPhTmgwJGoTUwDQGfIsud3moGGBUAIr8f0sR2qj6uJMmLMb94KsksMuuZDZTTcuRWHbG",
-	"uqnc9d3klehDMi2+tdsfdldFn6I/GnHT96CGIgE+F2xonv1fhJ7EdwEGbyhw4XhISPcz4l6Zx8/jqcOX",
-	"MP0nkoQ/yoW+Xentra4zpAqbUa9288pJwH10bG/qQVBAI7bprsL1mHcK7IDKgP3tvDQsC+o85VI8ezKC",
-	"h6dCONWgq9QBV0cLHygwGasQQEWBGXtzEUxqKGoAo0fljbt8jQk7RiBYYK4LfEeMW1Yz5UQDVyAA0EF8",
-	"yAWezflg096mA29oMdHucublVCr13iyIVjFT2jfPxNi80LMibovW7htIJMoRZ5xjgMXXIwh5x1x++s/m",
-	"8g4Ofif0fjT96+EPYCelJMv1v74g4VrUfLEscRLX/9vLY7ZH1CRIoz4bvs2SD+87nU6nPtZrUCmknISZ",
-	"wqQERB5lqx0rpCHzkPFx2cbF6XlLbI+pPfN7+j1URF/O4Qjl8LrJ3zd/FM72nO4najXiXcR1WbC5iEDu",
-	"lb+HL+Rwh0D15KP7C59itmurFsltJ0wPvtzMRwx4ULO+xihGSlD35Q63pPG570NNrdTH+iDy2CbLmW82",
-	"WirsUIUN4J6hedd/7hx87yWqspTd71qhCa7Mua+1MlzwiBamCl9gMYRyopMwZSu9xS5P6zpfof82lAKY",
-	"qauocAcmVlLpA9By07gsheuwBtx5wl5qhr4K7B8lijGd9g1eYA9VjyCol75I0e/KRg6Qj8i17MqRJa3a",
-	"BVtEHCeQuVSk85AlHZWGINO3a0BARcEX8kNTECmQneM4tUfuPlU6tLqUCpKHtPKss4bJnRCa62rn1qD0",
-	"doSqjFGGSoC6+0VEYBStf3KRDE3zDsDZsnSqNHlWVdHOwA5519ygyxR9r9oYOS9FioiHqEaqKy9c3s1k",
-	"phqDLyMtGVvAokuPgzQ+p87kF65ck1C5iMqbLgBUqblIbZ1VmMxzvvyJ0c7HjMFp891MSWtEuZiwX0K0",
-	"d69hgC/8nsZd9LCKhNhYVmO+Z6sq/S1wHy/uD4D8Xy6xEUhQXj1dMtzobSHdlzc+aJivmsq37YZaQNp1",
-	"xVa8GCsh6rwYwjh9ChlFnI7Ed8THZgrD/ybM9VVH3Gi60lKPSa9YNT1YXSRoaCk4KMT5Oq9fX4KLgviP",
-	"FOLoFv5IElxw4P6O8hrOd/LRQdOng1ALajvls+8FOkYwNwYzP+wuQ8TrV1N7Y5AZB5E/mPXK1Yq5Y/A4",
-	"LF37COWjIeku+P1tlnVINMCsi1ZhhkBxg3jQrsQCSmxjPT9KRpgpJySwryAjHMuutV7/D2LZGGHCfXnW",
-	"W/Pqpg3FINm7xqCUra/IQJXyKjEUodJrnLuKyr9gwEQIRGLSNFGvqMp5dQ2YNZsLVqDP/Sl1uBZIAeMO",
-	"ZUsZrJR87R27vtqfN+ZwthDbUCRGl8POBUchfy/z436CbAKH/yOA3k99fwLiu3Z1SL8CCw9x7w+sWG/Q",
-	"iHfysf/wgeJrcZiZ86hBQBSKjEV6m+bq21YmtXbR0qnTKVzxOl9DMlhJvLNSmslM+fC9pgA/vR1CJfOV",
-	"1kYY9k1oZ2DYrJ5OHwr2WG92LDz2T59Ves0uNxv/bx9M842LrgqhDnymsvB11mnAc/n6ahApwgfX7kB/",
-	"2Ll4/c71jefY+atIfTnRrOgOigVDM+xsvhaWF9zyCaBWtr+pglTYH9uufLrQeTICAUkcy0mxrA3K9hIV",
-	"9tVkoLqYTWciVAn6NRlwaf+oBdqK3NriSgzHr+bdVyRITcuMETJUNC98ASX6DBtUE3IVY6a7Uh8t6nIk",
-	"7sKqFM0XZkH4dXPcjdUo7kMSRbwCLJFfgiAkdozUxuq1C4tw3HuFFYtOSnkjRgnbJaI9SmsYNcTbdXUK",
-	"DeoyL412efPSNkHaVNna1TkCYQ2e+fjsq0UcbOrISzpT3MdtNiUResTkuc9v/Erg7KpZjcCy3zucm+lc",
-	"TFzZpf1ecxVu9NYdYA3MI2UmL7LkXFH8LAWu+VxUiqbG8vhRPHHrKuiwTRpiWk29EdWNNLqi7kQz5ZvJ",
-	"d2PvJuy60vW8dLhjpFqW3XeaW8W4bDLiko2FxJEJuwy37N+dKV/atq/f4uH80+4bzppaGBY7wt6HtyNG",
-	"vgjar74OWNLcERXW8mkRWKIjQTUt8KFQJgze88VU6EXK23OX2kGleJDmeoenexcNfjQNPOrQYD3u4Ebx",
-	"pHW+I2jiQsIPyl9UZBffDWTX46HPSQZZirJU4JUmGD0lH5I0IZ4ZDdyWZU1EOqaVzBQGMHaAngx9snJx",
-	"mnHaN1FmpSvnMEYEaH3+Z4or90unvBVf10UrMVNjVdSkHcSZF+7ADmINHMfJpuSyDbXJn9hPT5+/ZmJr",
-	"/u5Nm393qSusnxFzKKkNU703ldSVtLvJTP2JXf/X66fDoy95vRQzNfSb0zP/fZaczpLUj/fvM5dKM0s+",
-	"sekM+7eOikGD0OrB6y54szt5ZHYNcI0B9gFtOYZretX7Ye4gAp3SK+aV3hpRMQyLlJYqamz4UgRv7b2M",
-	"TBjniDsnK7sus/tpR/BIyUDpC3CR+bLlJSV+M1Pz2lrsPq6Z9d4v8tfgrGYj+HvDnqplKc0qZT+Kas1V",
-	"yp5VQuUrxKsry0sJzxouZTq5035Xuop5WdA1WFZytcwukPu5evuVOK5swbDS7+7/dw/P9xMfacPfB0R3",
-	"psJHzp4D2jugwE1TMWGv9INxubUsKViP+i8P3oUvwfAVJQY/xZgZnFbn6i20D8h9GhmforPx47ZO5sRl",
-	"rUz8Gg+QCrSQhp/8RBIubcFz7OH6H29fvRw8u1cboS5fX33p2e3LXR/IXOyfoFtHvJG78bd3Tmf47LF0",
-	"QnXjbRJ1VSbnycnNKYpK7v2eptRLcEwjtczqKDbdZejbxhzg4sZDakaj7HeDGo9tg+873pNNna2kKkCP",
-	"863uMHwzIsDNhA169id75ku9lNxirhkKAFjg1MFy6qPs27zPje1lxnS0KSIIg3qxgKU22qKTjoA9RIO1",
-	"VdqRMTHB2lhelihru08D+r779P8DAAD//w==",
+	"5L17cxs3lij+VVDcrYqdalOU7DxGqq3fT/Ej8V6/ylLWdyf0TUNskMSoCfQ00KI5Ln/3W+ccAI1+kS1b",
+	"zkzu5p/IZLMBHJz38+NkoTeFVkJZMzn9OCl4yTfCihL/xbOsFAb/zIRZlLKwUqvJ6eRyLZh4sOEyZ+4Z",
+	"ppfMrgUrtd5Mkon4wDdFLianE/jgwfH/7z6YLvBrCS8puF1PkoniG3jOr5VMSvH3SpYim5zashLJxCzW",
+	"YsNhE3ZXwKPGllKtJp8+JZOFVku5eiCz/j2mMkv9zujRquT4fbTF49791G/et6P4JUtdbridnE6kst8/",
+	"miR+u1JZsRIl7ncpVSbVuA27ZxvQ3Ahh4ffHP/RDMXr/bQD5iR4Wxv6kMynwxh834HUKmKKsUBYRoyhy",
+	"ucBvjv5m6Gu3SUN/L9ZcrcRrlUsl4BNTbTa83E1OJ0/dd8x9mUxueF7hQ1daX0u1Oi+KX9++mJxO1tYW",
+	"p0dH7uPTh7PZ7OjmeJJMFrkUyj7PJqeT2fHJw0ffff/Dgx//wq8eLDKxfAAfPYDP4CP4JPziQixKAVdU",
+	"cpXpzYNFfvxQ2Qfm4aJ8aAHQil8BnAleRan/Jhb2+RMzOf1tcjybvAcwLUth1s+VFeUNzyen388C7C7l",
+	"RujKTk6PT+BDrTcvpLG/vnmFF1MaO13mWpctWjCivJEL8asRJT0qcqkVbz1lheK3OTFcqb+FC1HeiLJ5",
+	"C/+tq5LprWLhOgw99TnX0QSb2Jr6eXN6dAR8Yhod5+jpu4sjv+6Um82HSTIpuDFbXcIBi0fGbGcloPC/",
+	"0hVURpSOzJ7+7/OXb148nc/pQaKgmrz+vRTLyenk345q5npE35qjJlnhD5ts4NyyXHBjmVbAtGADFm7H",
+	"Al9YlCITykqemwSZhNs6g80xrjL8sMWTf6ILY7woGC8F83xh2uERxAhMoZUhQj5fLERhRQ+3em7ZVuY5",
+	"uxIsg51yw4zWCv5faGPkVS6m7N2aWziDwL1Iy8xabw2TivZuua3cOeCqTDiAY2NmOvmUTH6qzG48/8E/",
+	"y1KXwN/EjSh5zhZrsbg2ePZKZaJkW75jPC8Fz3ZnzJY7xldcKtgXZxu9gVVGX+hTXKznIi9GrD5ll32r",
+	"w82sBc+cHH4rbLl7cL60RMXtZRZaZYZZzbZcAhfr8PlaAsEuH8N+6ErHgzRzGPtS5rk0tOTk9MdHJ8mE",
+	"rhEIjMtcANUaKwog2I8TfoXUOAEOrDNBf2XCcpm7v3vfOwNJ+YGeaMjjWnyHVfU1sscPbhkrLUrK/wIu",
+	"ZvqF/6ek3pmubK719VQvl3IhHn7/naP222z3+Li7X/jf76UwOq9G7vgV3wi/X8eM443meiXVdCMXpTZ6",
+	"aTVKz+Zmz8+fXFxe/DCbzU6Ovxu184fHAdRPgZ/i4igA6p2AyEyY0pZJa5jMEqDxWJ5O2WX4lTRI44pp",
+	"le+YVgtxyjb8WjDOlNi6tzGJzEAalmuDyO6AZvW1aIAqoJQD10t/fPZU2ZKzUiwrIwzdMW7JLXHqFoBt",
+	"A3vC00iDPLAUK2ksgWMaXQAwOwOEBJuIQV9DWPAyl6L8HTD897C5WyD0S4EsjluG4ihBloccgrhABAxg",
+	"ib/n0tgYIOZaFkUMkVfaMkBgkTFuE3YlFrwyAG7YIrsSS10KgAVtNj7uW603DN//6f148QVbfSsKXdo+",
+	"nneJbF0Uhs64FaVgll8LNWXpyWyWElpsBFfuCbw4PP6WG7bhmThjRgiW0olTlAAgM3O5sJ8nBTr0j0uR",
+	"9gFAIzQH4rNyI84YMGaAGHFluJ9SFCLsFX52B9Lhcu+urnbM6I240tmOiRzuM9qmkxHslbZrkOvRDyNp",
+	"hpBDJUnxnLbxWeCT7hUMPzjDbeR65fkDENSaEwUSHZg7gg68eaGrPEMizjQRsNLbhC11ydxWA8YDc8q4",
+	"5VfcCLbgCn50BcoOX6xFRjzKPRk0kOY5HMRueC6zu0K1eiOVQbJdSpFnJBzxT2AqpDAnk40whq/QzquM",
+	"Bf2oBC3LrplXpc9AzBvgIZEmyCol1KLcgaKWoKbI81xv3+Rcql8uL9/Ab0C7Q57mF21r0Z3VrwC0diuE",
+	"YsdIBT9+/2g2uw2vGLzd18CQS7YB1nRDcroJp17cxut5yXOws8UXXJAzFRgSV6YFCYk1vxEOiWGrVyID",
+	"LNv031gwLAqlGpBzEoczfBJwi7d1j/d3Qx3+FN0DwLajU6xFKYbh+UrbZ7pSnw/OUpCYbTMzwFrYjczY",
+	"ox+Oj++GJ+xfTJJ2okvg3sCTlGamWqzRuICPnVnB7nG1Q+y7jzC41PoFL1fijlAK1Bp4HShTHIjnpfxp",
+	"creXPrjO0EWH5cmqM0bYZzIP9sSSV7mdnP72vr3oC7kBvrpdSwfGhqMPtQdgwHoDBqAR1kzZOX0lDQl+",
+	"0PV4nrOyykkd57F9uyp1VbCltFP2Ttq1ruxccfcp/orMwqBFxM6w336L/JVO40aLdiVA0/o/L8lXhlwv",
+	"fk5sQFmrH/Rm/nwO2vS/Tz69f59MpBWbHsfnudubXtKBznCXBJINQ74Jh5lEL9h32XQHb6scNQpnrfGy",
+	"5Dv4t6ryPHastL8/rzJpQQ/e9W3UuXW6LGhKfpVClNa5+vjC+/iEqjaT098mi1JwC9Csioz+yEQurJi8",
+	"j72R4cuWPzGZcNuglsnJ7OT7B8fHD05OLmd/OZ3NTmezv04ilym85wGoX30v8wy4fUYwmEztLYWHIrXT",
+	"Iz97vXTGRwMKCbNrbQT9IJPLpSjZstQbJwOQIpro1vQhNr1LMcZ09t++t8qI8nmfS+WJP8xTdCuRU2e7",
+	"1qgXM2nPmNgUdgckValrpbcKbTHQhopSr0q+McQLuWLnb56za7FrHGHy6KQL30+xE+g3uLmww8RjRriD",
+	"9+Hn+upvYoFuktgk6JwJPUDcqfhLkDRd9Os3mdpv+kVvWa7VCpi7BYs9Phk6Ig464Gs7aoSRc0GPfgru",
+	"jI+Dto7TJnWZiRL+QezSrsWOXVUS9ADFQA1lGgTmKZl+Dv/QxgxeWHSGqbbXLpkr/JjQAlgsGndkRqJd",
+	"hza2iVFaCYFWzJVgzmYczZXc8UXRRd4WsjhwDli9HnJ7kAbFmQs1SXgBz99EuLHkuRFtdFm0AxM8z18v",
+	"UT+7heO1I+reBXO0oVtI9KyRjJsyIn7HZkAs5WJpma4sqh0bbq5BBUd5hdihSwG3D4IC0QGdgEZkc4WG",
+	"cNCS3JPOcUsODXraCAX4zu6lZCakCUt5Zde6lHYH/76Pyjlpf7BRJkClh5cBz1vqcq4Q7cyUvQibjdbs",
+	"HHdB/kH0RDQk0KdkAqLzSn/oEsPTTjSQKyAIqXi5Q0aWkOki2HYtYD/MxbJQ94d9E5NTBNtClEarbwwD",
+	"qU7Gm1ubSeOg59weUll9xrbwK2O5ypAea+8PuqOabJDnciFa3v0BYRtxyX4cvggcpQmQdMtLJdUqRU/U",
+	"VpfXhpw9wa43azRu4RSgFIEOlDpSTU9x67aUZNEJh5iZcOJsu9a5d5zQUe1azNVWA2NBV7sh3pR46kcs",
+	"DOiK8HCyHt2RbrfA6YMX17maGiK/dsi1pVzNNU4/tvUL8qP1MdC1NjbxV5sETd3FfZw456Z2cXkZuEVr",
+	"IBggzt0omhe9z2faOQC5+NqbfKwzVKIQv6Rh21KrFVI7frhzpCQK3KaDWSSo6XZSfZ0SFgNckNQMW1Uy",
+	"E6hD4/VtmntvO3M7+/Vex67qt+QLYPxGZgIQAEwgbkAJqjZXAjfuVHny9yrUozD8sIBLW4LVI87Yhu+Q",
+	"n8BRmnvr3c7tpHgAW0eWk0/6sCxHh2qvvrHRxrJcXot8x9YiL0x0H8rZR/4qmwf7Aid4H0zIk9u7R8AW",
+	"pO9TljZYcMruOZ8IcgsncAC3kF/fT1jaii2ASFhopcTC/f7y8Rv88eWLi/vJXKXo0U7ZvdfnlV3fh2tP",
+	"c73CR19dvngJr/Sx4pTde/rugnFltqI08I3cEC/2mwOVUK1Q6WwHIHGx4LZGSQVG4e9LNHNSdm+tt2wD",
+	"xjfhX8ENLgH/Stk95HE8FyrjiKRgIMJX8Ai8/nfHJlJYxkWhf+dFAQv5f6J5ZlJ2D4SfULpare9HX9Mh",
+	"4Xu4xnfi6kIvroVFCKBy5b45f/McD+P4UH0UNIwAEEjNpfBEQiIWiCjngEKlACNXmCZ6+fhGB1E+Sy+l",
+	"CEAvdnnsRm1Ul1k/BTQ393ViKx1jiKIPvco034iw4RYzjEMzh0wY5wiglRInfZJaWUVG78BHbCQw0wE2",
+	"1qvBdtTQfSpsi0X74yD8QgqGLldcyX8E+9SHxUFx2qnFutRK/kOEKLmzEh2OOp3xShB71dO5mqvX+3MI",
+	"4BY95IAPubQaZCgRb0txydTnoKRI/MhMUBAGzXSuUp8k4X7iszroJ8BspuwdmDJXGszUst5dQi+EHaEH",
+	"uNdJcSP64t+WXe1CLMJqloIGl4IVlougfEVOwpYfAMGpWYo3lRIlb6UR7AHjudGslKu1ZXwJZM2Zt9Mq",
+	"ZWXeebtwUU5rKX0hwmFSK0vBs9cq37XUzCutc8EVuk4avvuGf64fl+B5EBbhHkhrwuiB21jqUnfSKXsc",
+	"3T6cPGjhaGECBzDuHBZOFscWzuaKAi2opQtjmVA3stRqA1wKVbDGid12BzTr9pFF9prQX5RP9IZLZQ74",
+	"Jt1TXkYXQhc58Q+0gp2wcAwMUANYNZwJDGgnEMhQ2dVxNmnwKwrBRfINj16i1Efo6mWtyG/Jc8l4rccC",
+	"ZNEAcif6xgTzBVdEJGMZngBZqbgBxawQSmTTubqorjJ3uoWulIVls8ZxJWZvOZMOWXvC4B276KUOrC0v",
+	"Vmz27HVbHXI/ko4QMq6iu/p+lgwkqXDS8OEmLL9Gi5VjihHwkUwsQD9nPNyONwkdp3PRbOskXIk+Jx/b",
+	"c7+ZK2P5zpwxjpLYaTLMWJnnBMwmWX7fUjYfnkzAzP0gN2AdPfx+NksmG6non98NQiXSS3nTu75PoMeO",
+	"ePhlZNc3ABpS6fYZNC220MwBawv3sJSHpgGNE+WrmbLHJI+kRbZNqh/P2SLXVUaE3ojBzlXa3GDBS6tE",
+	"2d0o6E0vW7HN8Nt0yoA11tKlqQOMgcEBKz5p5zR+3A+1yAdHAQpMCPDoKAHV8tw5TrwVXqtEwsOne47e",
+	"NMqhzV5UpHQ0MMKTBD3SuX73G7+RwOWRogDA7oemJq8pO1dOSwTVKGRp9LvDuxvY8A8vhFrZ9eT0BKjm",
+	"4F0s+OPa3Gxy+0nnQPGjcKqdT2CtTVa4hhqvpWJvnr7EaGhCd1IylxBIyMs7ya8kOeYqsoKDF0muFAkF",
+	"zorqKpcL9DYA5yE/nS0rY9EbxbwiiHF3lEXejNwZ2zbzxyBtne68F0TndcCS3aPf3Gd1UKGtnnu3dYc1",
+	"ZBsJYAVTeD9Fjsy9Hnk+n5zdpknM5GP30CG2Fuz5k/suqBXbJEOH7ByAPbe1wKVUNUyXOWUcRAe6RN0r",
+	"QVczLP3W/Zc61RVRBrlCW5PMBb9BrgnagC7ZtUAvvUDHMGCD/2CuaIkzyuXgDbqzmpVio/FNTXgPZK0H",
+	"8RVyqA/BPJlsS2lFrYh+qpO4IxSjn7bNS/LeemDvVa6nDLRzr1lbzQqXqnMW+2Ew4UqXDPZkKfqhelTn",
+	"w3qkzzzfTyU1iw/k/05csQtS9MyUvXUWUbBZhoTd4cT2lMSGt22sdxfkQW1DVZEkh4pe3ZuW2vv+YXHK",
+	"KpXDSdOmSZFikqaw/dJ15MJjyBoY8T+0esJ3TeZ+/GNHP4Rn0JFPsdzKViWJKQqlBfEFwAqSC8MjtV2c",
+	"TdnFOuSLIZDRluHE5oJ+uJUq09s4j4GEoEeGe6kT++/wwed4gDRhxz/OgP+7Y9xvgA+PNKxG/vAw1iKP",
+	"x2iRfRVCr4L/thOnSthK3oBdvauz2ZL95UkDpmi0hw3/8FirRVWWQlkXrGtdZecm/WNA7QGkqGM61I9y",
+	"4MFksnIjpvWTPFizfEGmz/EMXnXyQwT7M2Skc3Ulcr11nnn0f5Ta2hy4SqFzudgxA2h1L326NS+joyx2",
+	"aev29l7e8ezWl7fhHzwc3ojypVSVFS0LaXZryK0kZTqhDrpjG3yrq7Fwxu+WO5Wdai5cirHcgJ1k8EOW",
+	"c2Onc/VG5wgoshnRKLMYQv5+xo5Y2soOTH3mkWGFKN3SlBqr9aZlT832QhO+j+H5/WwMQJW2crn71biC",
+	"iFESCgx2YhL4a0nKmVNbtyDJeewGQKM6TkS8FoVLbY8LaOAuaDcYs0mY1fqzhJUGVfVioQvRb+r1M+Kp",
+	"f7Cj8MObAlOj2xIZWXQJE5T4JhVLwyvSA3Ye+vbg8127VgzUF9KXQeBsdCZK0ryFsk4BHWfKHTzjQRlT",
+	"l421meUb901cUiEXwvOVaIPklhzWC32k3K/VVQzn6q40w7DIgGo4VwO6YVQ0dzf6YFx6t9cP9/yJaeUt",
+	"BY90nAvjJG0jW5D8aeKDNSH/D3hbEmuHDQnfdGUdzybJ5Pj4y9xYnXLCUY4snxpttxpj0wakmaePUyIn",
+	"sa21i2bKJHBOZNMUjgp+rteOHtj5XDkB0PrKJa87QJNTGvVukKO+SiAHI9kmrMgrA5exEMbIVqhzv98L",
+	"c71vK/XaNZixnnAy7BLEMxCa8JDh2pGBPrMa3XmYtlIpiou6DCivR5fA6Kl2A0NxTUl/ckg43frQcY3p",
+	"XsPj6WDBPCFFpIMCNzJ9BAMPkcj2GRJ6ydKaVFPyCM+VcwkrHaXQuhyKqjirdWhvNtPbEdLiA6IoFSiS",
+	"ko3O00FC3FNZe5B/t0tvP44CWhx0nrLnCtU/hSU8ziwlmqwKOj455ClHLtgSsRcMrALPfmqvPcFjjbkT",
+	"zn3fPHh/qXZ/cPdxb3rJxVqXFjN7atnNjVYutaRtUAd3VHQXlIwCwkwqVvAyTpFRmJ8sDduKPO84ngYs",
+	"gPbOL6Ra9G0dPqZFcKNu46BgmjOWwtWnB/Zwm7TgNirt33wy+fBAb0AqFHbnQlHhQJe9gfPLGvg+CE14",
+	"gwaG1SzTLltT3imIS8E38I+xem3NF0WeI0l4MRLJGfNNSKVA0aTVQiRMg3JTp4qYECncYewJHVxYLjhX",
+	"pAcTAJzFseBGOO7TNRBcqJzC1tHSpQBjLG+xjLFKct32YC9rfSJLsbC63LF79IvY79lqONGKsiPtCJ8z",
+	"54JnmBH1x/g+Abv/qpU4cEIQquwfUWjB8bWrXc373PU/P391HirhsCAkuMcN4gzqCi5L0l2wZZlYyEwY",
+	"RPa5koalVmd8R4F7Cts1o411wMO29wYM+F56+df0Pr3+18vHTC4bctwIy4QEfG5FFapSF+Lor1UpF+sx",
+	"8Lt9Mj0wKGb4DVhHPekA7RR7MAEpKaF0m2/ZknNFXCHoe80T/WU2hg3UzSX2ogHISbrsfqsGFer0yeuX",
+	"589fzefw0hQzNOCvWEylbfOneQmt9hZjsmMbaeFNod6Ouh3MphnKqf1Fb10cxUs/EoouV6wjKVfaab3t",
+	"BPLKtTvany+OT31KJstSb5wL4HBFT/ys+61nQGN+G579lEz0VlEIeVyC+2t8/NP7nrRtEHs9EjwtK+Vy",
+	"lHvc+ZiQfFVi7uApZjuQTYaqBlcUJ6JAC5gyXLENWKxgyRp0KZR6g++TapUwqeZqWeU5lud5PSWq9Ab1",
+	"KJ3iv0ob8qalYRSXIP1eaW/ONDfKdgI2m0mDz+JvkYmZrbSLtciYXi7jnGd3cEDNsu45gAsDzbn3NFOf",
+	"69/cSsN73K/b0eFo9YY2EXLrDqfc0rLPbp8H21zI7WLsel+sDu5f+Et0woEdj9b3vhA+gJOHiPwdPNNX",
+	"RwPnIYpv4FPjDPGVN6+jxWlaTMttLfGs7zAH9o2i2qn8t+60djAM0TWp256n2zqbZLCdQft0dakdz9Gt",
+	"SvY6Vv5+G9XvAA37xPvAUF1vAMcwDoxwrDX9uWnDPbK1o3k2ezuZSKnj9aZ7Kht8Nlxf1Kmjze1XG6hp",
+	"XQTpaI8NrAgH78djL92bmOt7SnWPS1kr/hDoi9HLqAdVdKJZb7THeRS6b37pfQ2uWLNwdc+ArIu8ygCe",
+	"HHQ4KYz3aIGl1ljz5NFsyPHUs+Rbyhjueg5IYLYI8rvBNz/NjcAam6ElKMvSOY58RmNzyTU3Hvn96lQo",
+	"LZWxgmeHQYtbecZlHgzkvrNik7Eo8IsJBeQINZYijONW+rniZdbX7YxWIo0Gz2M0FTIIZfHybriSZk39",
+	"ZOAG6+42tTeKnJJ1S54rkUtxI+gEI3f4Vlgilz2woJAXltlQPWrDzzhyoV8VQHH/5YdiDWq2ACcSiqC/",
+	"EwcXalE/4XPrmB1kbO6uhSCtW4woM6nJv49nPOFmfaV5XxgJTGn3JXNtbpzgwQprhf3sbNfI6C/9iXt8",
+	"hfe2eKZ3V7x1AOnGvBwnHBDF3jNMGKYxt7sZoqTAyWhTGl4arGdursl12leOfrjaPJlsZbYStodzvVaC",
+	"0ZeUbsNdy4mkWV8d8p/JSTO2qPkdvvlgRbOrHalBHBXD+533YRDhxEAzhlBaHAeSDWYpO72YxKnrWeKD",
+	"0lRiJU0IsjcxzD32/GCiiHuwcTmPfjg+7omEdJmBoN4wvfr58ey2rRzQyLrD1hCDhi3WLoEhGMgpNMrB",
+	"xPPI8yWNc+tS+fSCq4UIDktnL1JNADpy8MVNyzB8u1+/qS/MA4LA64/Ri1e+cVfz7oX/eE/t121aaVzW",
+	"HTQWIL5KhXXsee7l2fiOJiLPXA+bA6RGZ+g9tLuzfeRUp+4O0RF5Kw4Q0Z8Tvblry0pOkrrq3Qv6b0wt",
+	"m7mvaJmytKA8kMbPqITaRU+x0xp6grOEege026xxlolcrLgV1PZNAzMr9Y2YYoGY5VbeiDRhqavmgD1u",
+	"Pf9DJSSEcImnu1jbdK5SqW4knSo87DWL8COvWDjC9JCAixW+X3bYB/pPaRvYLxtf36Td6AUHnJojKTai",
+	"gB4bBPuH7dMK8JGkricrtJE+WxtLxZvd79Ko2uS32fvfjt9Psa9R2odOoU/Z/ppR51Q7CBE6Tf3afmiE",
+	"Dke3LJHEBktsieXW3nu2qnIOZy/A0AagbLhdrLFUeocuRQ9FrKCesl+LwrVFzvUWzBNuhG/245JjZatS",
+	"7t7/J++nXT4RNZDql+7aN3KgCNhwd3zqT2ZYJk2R8x01uIgw2renQk2kgaq+rrV9ra6RVUdT74LLN17e",
+	"Kcs/sLdPT5oKW2iZdejma2j41fvvngiy6yoMvuTQqsZV6VkgXefS564JyJdrPonDIN8qQoxRhQ6nfiwO",
+	"+nuRZVLLzNF9H0Kpes7Nuu+6v0hkHfSY3qKrQnPfj1Fvor6ON40qKLvVvaXgMhvq6RX1ACd2l755fXHJ",
+	"ptPpUSlsuUunw1MROstcS9WzUFrw8hplDfcpIc6XpQQzcEFO1Tvzjq4osYgahckNFjBS5hXmCZDX2IXj",
+	"QaItyTLtruKSlnyHcorIdlOYpixFPGi8QC9DNpj3MsxVbFo0VN0ELy7fBQkeQrZ1rWvoRk6KM89xvUA9",
+	"lP9jNWYQJ7joXNWKtcxqvZrgoA3RHiZ6g5KQg/ZhZC6UxVdTwjG2XvN7dYWaHLjUjbTkPHb9JFq/aXR3",
+	"hTevwOKvH4r9NJUp5ELqyuS7fo9NzHsJJ1wTHGKEngwdYED04zGcs2GSTHDxJqcepF3E3rrOprewptzh",
+	"PSKiLbhCWutJnugmS+B+RmZQkWEd9YRQwofl5ALFhoxMgenhkS7do2q9eXXQCdLJH6e21L3lkOZQ4Im6",
+	"4ZHO65MNevwSsUr+4x1EmPr73rk2boFoQ7KZ0zfOSMaR8zdxNfcfLIPVv2JEzA7Gwlxz5N7+G+0s+Lg3",
+	"iD9WzF9QK40ZjGvlRLzScZtxAQFk3/1NO2pqCsQYsC7ZZ24jIvWqLK1Qfzf/wFXDeNfuN4bdSLFtKRxx",
+	"ji61Wem0sFNi0TtXI66vqzO1vLGm44Tq+ELauWCjGEbYxuGQbrAXvyJq5tzYx3pT8FK6drs9NMXzvIYy",
+	"NvpEJ/8Cfycy0uJNhQ1WpuySEjiLQiifaYx+RXdyFFeU0bbWVfmVz/Zy2Pzq9nx0sQsduki7xGCfJh9y",
+	"/pDMSCZ9tf236LJG3w4ONU/audMhmotTZG5Dc0EJ6aOynK8u9vUhQ3XA+DT0la5NNFBasJdjI0u/rkf0",
+	"wgVDLMbCj6fsV1PxPKcOPFtQXFopklEShMx96zoXq+nmjR33NTQ9bJMAvN/oPB+invp8iF/dQzbo5+vS",
+	"w9veAFMghrgVWHvfGGPCvGzshPgVN6q0/Qkjdt2d/ootgJA91vWLCNCoGRFW8SjNllWJfN0X0nVSYpwa",
+	"/UfRcECU6C6SmGTio/eR7S+C53bd9XHRuKM9Xe9CK8fRsRtaCruf9SVn6OthMTqUm90vElswws6Y7jzD",
+	"IKB9deDgA4D1Zfqc3D7dls5wUGKPaPk2otPb2A5q9aCivtO/9umJvSHIhSu+7jTIaqQIxI77aJgAeWia",
+	"8OzPRfD3XGcjN9Ze0VAEaZx5OUotWmtj+5Ni4Bt02J018l4WWlkulSgTF4AoK4UqYKchqdiaBz9kf1n2",
+	"hnVl1r+qP5Fv3+la5K51K5h/3Nvxeoxqt++KPp8h7ccxF85HYNPh9ynmYBVit6Se7rLw8WFfID4W8K3O",
+	"wvBzh5qg/OGzPIKgmB6w7qOROa6rO/O/GoWcI4P/tRF2mxyAtps3ioJ7KEeHHLqngbDdayXQuCV57u1i",
+	"DE+ByoHVB2att5h4/FxRd1hqpR26mochJ2FeE9pE8Iae2B5lr49OoI5j+L1p1CLSUke+shHJ7H1piID1",
+	"IY0OATLTTLjwGqhLvKCeyfKm4zvoa3Xdk1CCvzzEXTfoHcMJj/SDuGS1p/HfIekaDl7vIIJx4u9vCM2e",
+	"cZlX/TJhV6vyncSwVqwYv++z0LOW9MaQ3iutnn6QxgplX7pW6HfqQ9dlGaiXHHZYoeRqvsOhwqCKRlbX",
+	"Hfp6vLfQZaSE1usut7u3Y+lAu9eNGDC/9NIKN/Wy1NtmC+iD2WJ97iBaawhdMCusv31oMMic97y6ssa3",
+	"FWniTGgO2pdJgH7lPabmUK5gx+7bI8W/hiQ2znL3JxiCYF2W0xLAQ2PCh13Pn+NQplTTfnyuq6Od182G",
+	"cQChU7Vfd5TJUesbPQbHsuY848RAzK56hcDKI+f49xE+977tgBPAKT3/0g4AaaMUln+G2T8qctGo2R8Z",
+	"xVDiw4HLkX3OJ/hZYEMud8EPUUarKaUGyeleoBx/EVD0Vonsp90tK0BiK9A1yqT07/3HET7nt3miz3OL",
+	"DSdSIcxO9yXMUyFcSRnJad38fCjBmhILFVW3UigZS0KwIM3qisZRRuc7HU6fRzoIOfZZY0+NLCiX7VSG",
+	"vOnw+na6k3uyK6l1xoeS7eKzrN3EKbK1Bc6nyfjOg6FTDNwqr73ahYT80YzYac8H8gm9GEq8+yKuqgK0",
+	"DSIkGfB+BdKsWbxnzR4+fbLxv0RpXA/4thK52UjblyICn9c1l2ADVTKnkskG+T5cnvDjq8WgZmX5pugh",
+	"R1mzKRxANYZPHnL541HiZftA4bKsx9voQXhHEtt0RPZ+u7xL7hm3fGAta0t5VVmKnOA4+lumkD+Bd/co",
+	"BX747WCaW19PhwvXKd7flst/h3c3zv1xYuQ/nIsHLqDganL6Q99QIiP+Xolelw+6knK+EK4MZ6AAYVxa",
+	"OG30cleI/TF+Hh8JIzbUa7iBkT8LJUqeP6GMuIO42Fo79k2E09f34bBhGFufOGT5PIz1s48DYn0Jvo5H",
+	"nHfUL8kvSjKHnCconfimlbXxccJXqxITdzM48TNKRQXRmbS+uqT9rQUvALh+DQDdYlEVXC12ncYEr+Eb",
+	"iZLnWuzIx2zE37Hwx1RX4chFFWvU9VWIXGywB/AQ9gLY3UNtYkHGsa4LcW6Fyu2k9NY+YuQaxiNX99sb",
+	"8JDWhMqCEjO7XJdTHWTqlJ376RKdieA8y3yjitrBvYoLTWmaIDV57HFkkP7YB9DgVfNTxwfcOb1FYsuh",
+	"ojx6L9+4IU+bRr5bNPx1Qcli1Du7Tng7uDAddGhdbyH4ZGDeAI8b28VpcG6IqWMT79Ad003H01oJ48b0",
+	"H97VoVizm3lFTjupfNj5jM3ICY8JWIgs7bVGFEzrPBN9IYtGST6lZDp8rFHThbCb4UjcTabF1zQAqWXp",
+	"0D3WwzVwl0td1nmMPvujOR0ivsaRlwbv7sXhl/VQFAcoKoaxeiU6PWsOlzb6dcKhk0CWAZ/jnEN3nw2s",
+	"6vIdWEWqpe5u/39hCw40SHoSkhpTX6SK+7/XHffIw46ld+iez7DDktTK4Fyhb7/9mTQXSmYT2bffztXx",
+	"lP0sb2pHGg9TjurGiFz19qFv96C/12radB/doLzd7mauGKvDVqXOBUujLvjPW6PLOo1MXd//+9O5Opmy",
+	"N5VttIS22ucddPrzzdXDKbvABp1tY1e7ZOUj+twcYQA5bXYB2PYVXPjhr+030KwxPKtra1AUgrIc236v",
+	"pNkhe6nzXG+nc/VoysDGwWgTX1y7Woefn0aLnAYPgttjo4K50W4l8U1bLsUHm/p2Jj6TdzpX303ZCzfW",
+	"srHI0Uf644HMPh3RK9ygqCNfn5t2k6vx7nNh2ZsSCwdEZVim0Y0l7RrhQqtshC3lwqSIoufti8Huf2K5",
+	"xLwvkkBn4Xw4LjdECRxSwxVTfnarawNORkJr+GqH/08wrYy6CKJQxv6xhP9UZkgfUZ4PURAGFMy336II",
+	"/M+L168YUbY5ZSnWxqXUv7o1eTKlOr3UjW3EdDb8KErXZemj2SwNEzx8jrhvrhlyrkM4DVg4IyZyJTKG",
+	"kfh7SuO2AKdCnMmVJ3HqR0tDOMNgSRdqvJ+w9NHJSeoSxbmbpVhnbVdGZOwethAiz3DdGUyBKhsi3RXK",
+	"8JImbmFm+J5hZvfr4ffShFkOzrfkxrSTdowTvaZhRFxUc80LUHlvvEE/OZ7OpjMUsYVQvJBgkk9n04fA",
+	"yrldo7D3yA1/r/oGWLwVtioV7aGJSKRqELsnoXVWd/xFpuOFd5QZEYYQ81K4kcNwllBgAkYLbKTR9gMr",
+	"64UptDKkDJ7MZi4T1QpFI5hrxnn0N5eASaYvNn4ZNTm6OWO547D51DO8rAUS+NV3tLe+lcIZjjCvTvHc",
+	"FZuC6eub1kxeSNMzyxmL6Tlc1G+t6X3vQR/pzfq4ACwyfQPkaTynKx2jLlc1f/STF6h5FU5ccFMwqKO4",
+	"K3aQJprEPFct7d/zklRmxNKeUYVuY+Y0+t+4cepbwsgiErIMU3vw90ng7m6YJk35i3pvtZg6V9lcpVGL",
+	"obQeLei5pqvs3OmK0tykb+9hmFwpONOUnauds3SIScVNAFsMB6jWFd0kzGjXzIJtpDEFVmRT57vAvVaa",
+	"VcBS5KKPAuA+m7ccOhT/pLPdMIL5R6ToQegWDR3fioZuQTpdUrns+NW3YSgs7OzRGKJ5yXNg9e4Xxw8P",
+	"/+JS6xdgLOEPTk7G0OUNz2V2J3R8nnUUrD00/CmZNJUu9Or0kvUlBmJBvmD2N0mNtiqHdYkJ5aGAnLei",
+	"cNMiUT8KTSpo+nOdKoHBM4El1E52zxUpeqGbbCcPgEqet3wXq8skHnBUb9Lpe5z09BTH7ZBbYK5ch9BW",
+	"XnnifQihaZY3n15FPdcRq1wgo/448hNEGQD+BcChaBBftvOcrcUxTVTMFxTPpOZ0btrxlL1WoqevD/lC",
+	"sLcccglsKhiygbZ812CuNAPDz+30MyviDulnjDsNPLT2d02Y7BbA3Iru9fAXxLKkroc1GLr9f2w0voRT",
+	"/L0S5c7HVk4nm5D9UrO3ttf2/VdguCMYCl7KvyxPfHTyl8PP/1SZ3Z0wUIRFh7HVyY/SORhHctXIfCOe",
+	"Cqp4T96H6yvR16g1as5HuRkrgck20ZinKGXRfeE72LDztr07V/U4qNivgT2tuZuJzMse+qXNN0770+55",
+	"1tWTHw2kUHVkMWVpfS7i0Tr7f/FK22e6UncjXN9SUtl4+ZrsN286LXg/z1Lpv4TZP1HR+rNc6MVab291",
+	"nS2x1bdy/chRoH1MOiqqXlTAAKNp74KklHcu9jhicPao9zHIWMafdS0vj0+ZcA6XtrsMNBGMvqQ/P71M",
+	"WYkIKjIvTb0agwYcmE/oEuOulm7KxphZS6xDhN+ROSTLuXIGl9NngBzEh4VA2Jz2DlSvp6OH8T/NCZTe",
+	"+qcxHPWGaBdzpf1gY8ybDvOE4pGVzZmuxKIcc8Y1ehSbaoAgv4Yo/2faTg4P/iDyfjQbIfjhJLmkqOK/",
+	"vnnmxod9noUWu4J5lVGezF4BEwJZA1HSpEHZThpjxtF2rTd+lof0/lJXPhy8pmeRZTBXbnaet9WOZ7OZ",
+	"T+D1s8J4jk4K4UZV8t60t1ovmDKcZBtG0tGAuT55eI7g+CMcdrjSUHpVPxm5wNWfRCa+W+saK/4Q0TiE",
+	"47VH4kuk7gFvRphV18q6I/R0FvuSWoNGNkCw901/8IpiwYD2NIpyruKu/C67E8MNmEo/Za90cAModIWM",
+	"8M95Y7olaA4gvDNVXc7OBbnDgBACClz2+SHic0+SCUYoJqcfAXkIMo9DpU/kjmLeLxNijg15Hb1o0kS1",
+	"ummVnzw/PAa+nvY9dshMc372xEv/ZtPs0PW80ct8QokIve3G27O5BsZdhRE947aLfAXg5wtomiBWmdNj",
+	"yKPR4y2JoezdEH2OC1xopAIBqOfmr8Lv/gl+h1urE/8DHBWfoUnEXd4PKBOHO88lkUbA9igEvUE7qjyf",
+	"Kyw9RzUcxCzLpKHwvfHVt8ZVY/l8m4468Myf6Y/QCHzTvpHqQID3n0QfeEH3Ew2U9InAVZ6xKxGh3Gt/",
+	"D19JIfCgO/ro/sJPsafRF6kJycGH6/UOKhXUhsw3td9SRM79PnROTnxFBxKPrXtZ8aLQUuEcYhzz/Qz1",
+	"EP9zl8Z5LTHUSD3c3MBrwZU59R01+9va0sZU5tvoh4I9TAVN2FpvcZbvplqsMUs3NHybq+dRe0bSA7DB",
+	"HajySdx80MUQwM4frdO8xQvskOoI5nvuW9H+oQbpOP0qajo9aXSo2yLhONXSxYpOQy+sqAEg2V9uzByN",
+	"flrKD3Xb28B2xolsT9xdrnRodwmNnQrNw9LWHqZ3wmguy53bg9LbAa4yxBlKYXZq8XVshV9cvno9ohFo",
+	"Ns+dU57yZ0Gpj/tshe5a3GBiLGbYamPkVS4oyImkRsYuz5xxMZ2rKKZI/vYMG4TyTDCuxBargdbcnrmm",
+	"vEItRDTEYgmoSiMkK+uydijC55tcGu0yibEE6Wo3V9IakS+n7F2o6e2MhfPjvZJ4Vjr2ChSFZRV29WnM",
+	"HrsF7ePF/QmI/8sVNkKJRvxciVtjuh9iczBxqqznmzTj3sDadcnWPBsaFOEir8I4uw0FRdx0gu9Ijs0V",
+	"FnlN2UVFmXjwjhBS8m4bZ/Jd7epEV6z3C4Pje5U4P83j62twUan2SCWObuHPpMGFNN0/UF/D9Y4+Omz6",
+	"dBBrtfLd5PYiHSOcG8KZn3bnoa7xqznQY5QZRpE/WRzMdQS9Y/Q4rF37OtTRmHQX8v422zqkGmBtfaP9",
+	"XuC4QT1o9tsEI7aOw4/SEebKKQnsK+gIY8W11pv/QSIbKwC4H8Jxa1ldDxvsZXuXrrDB9d2jfuil6Ksg",
+	"4G339Dpq8ok5bKHchElT1zaiKefNNRDW7EqwDHOin2IT11IgB4znUK9kiHfyjc8N8z3dvTOHs6XYhlag",
+	"Ou9PU3Ac8o8KZO5nyCZI+D8D6v3SzUxAetdu2sRXEOGhuvmBFZsCnXhHH7sfPlB8Iw4Lcx6NgYsKTjEH",
+	"lFAPJX2jX5Z2NbGJsylci3I/KSB4SXzakzTTufJFWvWYNXo6FMQt1lobYdi3YWidYfNqNnso2GNd7Fj4",
+	"2H/6rNQbdl4U/t8+pfFbV/0SUtH5XKXh12lrzOr5m+e9RBF+cOkA+tPOVWXvTYqMO6n4q0j80Ig0a78U",
+	"x0KkoN+nG2F5xi2fAmml+0fnYeZiwe26TlwcwIBJXLFHFYvDiY3Jvs57NP2gnj+LJkG3815fUmXcb2/8",
+	"bt5/RYZUD0YcYENZ/cAXcKLP8EHVJTExZbor9fE5Vwl/F16laL2wCuKvW+NuvEbxtMmorhFwieIShCFx",
+	"YKQyVm9cgqWT3mvsS3uUyxsxyNjOkexRW8OqDt7snpppMJcxw4G6o0lbl+LS/CLXzRaUtWWdBc6eL+Ni",
+	"QMdekrnivq6ubnzXYSYvfBebr4TOrmfxAC77swPcTCePoO7f2Xyuvgr39sYd4KSDkTqTV1kWXFF9IxUW",
+	"+Y5DVDOLQ9Cies/GVRCwTRJqDk1ViPJGGl3SDNq5onz4bm3UlF2WurrKHe0YqVZ5+5n6VjFNnpy45GMh",
+	"dWTKzsMt+2fnyg8w6dq3CJx/2n0DrGlQfeaCmA9vx4x8q+vffLfnSX1H1D7ZF79jI8YJmmlBDoVm0PCc",
+	"b5lJD1J3FnepLVKKX1Jfb/9y76OXj+aBo4AG+3GAG6STBnwHyMSV7B7Uv2iUCj4b2K6nQ995CnQp6kUA",
+	"j9TFwgnFkCjXvfQludyytK4YxuYBc4UFZi2kJ0efLF0dXdzciziz0qULGCMBNH7+DdX9+q1TdwLfvVMr",
+	"MVdDvbJlf27YSwewg1QD4Dgqci6bWDv5N/bL0xdvmNia371r83fXoIB1+x4cal2C6XVFKXUp7W46V//G",
+	"Lv/7zdP+t694tRJz1fedszP/Yz45nk8S/77/mLuGCfPJJzabq73VJr3Y6tHrLmSzgzwKuxq5hhD7gLUc",
+	"4zU96uMwd1AhTOXvV6XeGlEyLLCQlvomFnwlQrT2XkoujFOknaO13eTp/aSleCTkoPRtlsl92YiSkryZ",
+	"q6vKWiAYQBIf/aJ4Da5qCsGvDXuqVrk064T9LMoNVwl7Vgq1WCNdPbc8l/BZLaVMq0OWP5UuY1kWbA2W",
+	"5lyt0jOUfm6qWinGNafrN/rd/f/h5dN+4ZE+/H1IdGcmfBTsOWC9Awnc1H3x9mo/WOFTyZzS/iul3LDq",
+	"zl34RntfUWPwSwy5wWl3rqteE0Dup5HzKYKNf28DMkeuq8DU7/EAq0APafjKLyTh0pZ8IYDC//Pi9ate",
+	"2L0uhDp/8/xLYbevQ1lPf5ouBN0+4oPcTby9BZ1+2H+irEbvk6jKfHI6Obo5RlXJPd+xlDptbJLILLM6",
+	"qnJzfdgaFbZYvhFK52tjv10e0dc1qq+GThq20pjGgCGltVQZ2HF+oDkWgkQMuF6wJs/uYs98Q8+cW+wF",
+	"ggoAjrFwuJz4er2m7HPv9jpjMjj6HpRBvVzCVmtr0WlHIB6ilzVN2oF3YhstY3meo67tfhrI9/2n/xsA",
+	"AP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

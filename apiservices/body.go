@@ -39,7 +39,8 @@ func tooLarge(w http.ResponseWriter) {
 // and report one mistake at a time.
 func strictBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !carriesConfiguration(r) {
+		form := formOf(r)
+		if form.kind == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -51,7 +52,7 @@ func strictBody(next http.Handler) http.Handler {
 			writeError(w, http.StatusBadRequest, apiserver.Error{Error: "the request body could not be read"})
 			return
 		}
-		canonical, problems, err := canonicalBody(body)
+		canonical, problems, err := form.canonicalBody(body)
 		switch {
 		case err != nil:
 			writeError(w, http.StatusBadRequest, apiserver.Error{Error: err.Error()})
@@ -67,20 +68,48 @@ func strictBody(next http.Handler) http.Handler {
 	})
 }
 
-// carriesConfiguration tells whether the body of a request is a configuration.
-// The other operations take none.
-func carriesConfiguration(r *http.Request) bool {
-	_, below, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, BasePath+"/configs"), "/")
-	return (r.Method == http.MethodPost || r.Method == http.MethodPut) && !strings.Contains(below, "/")
+// form is what the body of a request has to be.
+type form struct {
+	kind     reflect.Type // nil: the operation takes no body
+	noun     string
+	optional bool
 }
 
-// canonicalBody checks a configuration in JSON and returns it with the names
-// spelled as described and without what belongs to the app. An error means
-// that it is no JSON object at all, problems concern its fields.
-func canonicalBody(body []byte) ([]byte, []apiserver.FieldError, error) {
+// formOf returns the form of a request's body.
+func formOf(r *http.Request) form {
+	if r.Method != http.MethodPost && r.Method != http.MethodPut {
+		return form{}
+	}
+	_, below, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, BasePath+"/configs"), "/")
+	_, action, deeper := strings.Cut(below, "/")
+	switch {
+	case !deeper:
+		return configurationForm()
+	case action == "check":
+		return form{kind: reflect.TypeFor[apiserver.CheckRequest](), noun: "a request to check", optional: true}
+	}
+	return form{}
+}
+
+func configurationForm() form {
+	return form{kind: reflect.TypeFor[apiserver.Configuration](), noun: "a configuration"}
+}
+
+// nested tells whether a value is a configuration within something else.
+func nested(kind reflect.Type, value json.RawMessage) bool {
+	return kind == reflect.TypeFor[*apiserver.Configuration]() && bytes.HasPrefix(bytes.TrimSpace(value), []byte("{"))
+}
+
+// canonicalBody checks a JSON object and returns it with the names spelled as
+// described and without what belongs to the app. An error means that it is no
+// JSON object at all, problems concern its fields.
+func (f form) canonicalBody(body []byte) ([]byte, []apiserver.FieldError, error) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff")) // some editors put it there
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil, errors.New("the request body is empty; it must be a configuration as a JSON object")
+		if f.optional {
+			return nil, nil, nil
+		}
+		return nil, nil, fmt.Errorf("the request body is empty; it must be %s as a JSON object", f.noun)
 	}
 	if !utf8.Valid(body) {
 		return nil, nil, errors.New("the request body is not encoded in UTF-8")
@@ -91,7 +120,7 @@ func canonicalBody(body []byte) ([]byte, []apiserver.FieldError, error) {
 	} else if start != json.Delim('{') {
 		return nil, nil, errors.New("the request body must be a JSON object")
 	}
-	known := fields(reflect.TypeFor[apiserver.Configuration]())
+	known := fields(f.kind)
 	found := map[string]json.RawMessage{}
 	var problems []apiserver.FieldError
 	for decoder.More() {
@@ -99,10 +128,19 @@ func canonicalBody(body []byte) ([]byte, []apiserver.FieldError, error) {
 		if err != nil {
 			return nil, nil, notJSON(decoder, err)
 		}
-		field, message := check(known, found, name, value)
+		field, message := f.check(known, found, name, value)
 		switch {
 		case message != "":
 			problems = append(problems, apiserver.FieldError{Field: name, Message: message})
+		case nested(known[field], value):
+			inner, within, err := configurationForm().canonicalBody(value)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, p := range within {
+				problems = append(problems, apiserver.FieldError{Field: field + "." + p.Field, Message: p.Message})
+			}
+			found[field] = inner
 		case !readOnly(field):
 			found[field] = value
 		}
@@ -142,16 +180,19 @@ func member(decoder *json.Decoder) (string, json.RawMessage, error) {
 
 // check returns the described name of a field, or what is wrong with it. Names
 // may differ in upper and lower case, as they always might.
-func check(known map[string]reflect.Type, found map[string]json.RawMessage, name string, value json.RawMessage) (string, string) {
+func (f form) check(known map[string]reflect.Type, found map[string]json.RawMessage, name string, value json.RawMessage) (string, string) {
 	field, kind := lookup(known, name)
 	if kind == nil {
-		return "", "is not a field of a configuration"
+		return "", "is not a field of " + f.noun
 	}
 	if readOnly(field) {
 		return field, ""
 	}
 	if _, again := found[field]; again {
 		return "", "is given more than once"
+	}
+	if nested(kind, value) {
+		return field, "" // its own fields are checked
 	}
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	decoder.DisallowUnknownFields()

@@ -110,6 +110,24 @@ func (s configurations) DeleteConfigurationById(ctx context.Context, request api
 	return apiserver.DeleteConfigurationById204Response{}, nil
 }
 
+// GetAudit tells who changed a configuration.
+func (s configurations) GetAudit(ctx context.Context, request apiserver.GetAuditRequestObject) (apiserver.GetAuditResponseObject, error) {
+	entries, err := s.store.Audit(ctx, request.ConfigId)
+	if errors.Is(err, conf.ErrNotFound) {
+		return apiserver.GetAudit404JSONResponse{NotFoundJSONResponse: unknown(request.ConfigId)}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading who changed a configuration: %w", err)
+	}
+	answer := make(apiserver.GetAudit200JSONResponse, 0, len(entries))
+	for _, e := range entries {
+		answer = append(answer, apiserver.AuditEntry{
+			At: e.At.UTC(), UserId: e.User, Action: apiserver.AuditEntryAction(e.Action), Fields: e.Fields,
+		})
+	}
+	return answer, nil
+}
+
 func unknown(id int64) apiserver.NotFoundJSONResponse {
 	return apiserver.NotFoundJSONResponse{Error: fmt.Sprintf("there is no configuration with the id %d", id)}
 }

@@ -30,6 +30,9 @@ type ConfigurationStore interface {
 	Insert(ctx context.Context, c conf.Configuration, caller string) (conf.Configuration, error)
 	Update(ctx context.Context, c conf.Configuration, caller string) (conf.Configuration, error)
 	Delete(ctx context.Context, id int64, caller string) error
+	// Audit returns the changes of a configuration, the latest first, also of
+	// one that was deleted.
+	Audit(ctx context.Context, id int64) ([]conf.AuditEntry, error)
 }
 
 // Version is the build to report; the linker sets it in package main.
@@ -42,6 +45,7 @@ type Version struct {
 type Deps struct {
 	Configurations ConfigurationStore
 	Operations     Operations
+	Checker        Checker
 	// Page, if set, answers browsers that ask for the status of everything, and
 	// the page's forms.
 	Page http.Handler
@@ -64,6 +68,9 @@ func NewHandler(deps Deps) (http.Handler, error) {
 	if deps.Operations == nil {
 		return nil, errors.New("the API needs somebody who knows what runs")
 	}
+	if deps.Checker == nil {
+		return nil, errors.New("the API needs somebody who checks configurations")
+	}
 	if deps.Changed == nil {
 		deps.Changed = func(int64) {}
 	}
@@ -76,6 +83,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 	}
 	service := &service{
 		configurations: configurations{store: deps.Configurations, changed: deps.Changed},
+		checks:         checks{store: deps.Configurations, by: deps.Checker},
 		operations:     operations{of: deps.Operations},
 		dashboards:     dashboards{rooms: deps.Rooms},
 		versions:       versions{version: deps.Version, specification: specification},
@@ -103,6 +111,7 @@ func NewHandler(deps Deps) (http.Handler, error) {
 // service answers all operations of the generated server.
 type service struct {
 	configurations
+	checks
 	operations
 	dashboards
 	versions

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ews/apiserver"
 	"ews/apiservices"
 	"ews/app/health"
 	"ews/conf"
@@ -67,6 +68,7 @@ type api struct {
 	log        *syncBuffer
 	changed    *changes
 	operations apiservices.Operations
+	checker    *checker
 	unattended atomic.Bool // nobody looks after the configurations
 }
 
@@ -98,10 +100,11 @@ func serveStore(t *testing.T, store apiservices.ConfigurationStore) *api {
 
 func (a *api) start(t testing.TB, store apiservices.ConfigurationStore, operations apiservices.Operations) {
 	t.Helper()
-	a.log, a.changed, a.operations = &syncBuffer{}, &changes{}, operations
+	a.log, a.changed, a.operations, a.checker = &syncBuffer{}, &changes{}, operations, &checker{}
 	handler, err := apiservices.NewHandler(apiservices.Deps{
 		Configurations: store,
 		Operations:     operations,
+		Checker:        a.checker,
 		Changed:        a.changed.add,
 		Version:        apiservices.Version{Commit: "3f2a1bc", Timestamp: "2026-11-22T09:00:00Z"},
 		Logger:         slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -241,6 +244,21 @@ func (b *syncBuffer) String() string {
 	return b.buffer.String()
 }
 
+// checker notes what it is to check.
+type checker struct {
+	mutex   sync.Mutex
+	got     []conf.Configuration
+	mailbox string
+	err     error
+}
+
+func (c *checker) Check(_ context.Context, configuration conf.Configuration, mailbox string) (apiserver.CheckReport, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.got, c.mailbox = append(c.got, configuration), mailbox
+	return apiserver.CheckReport{Status: apiserver.Ok, Steps: []apiserver.CheckStep{}}, c.err
+}
+
 // failing is a store whose every call goes wrong in the given way.
 type failing struct{ do func() error }
 
@@ -259,6 +277,8 @@ func (f failing) Update(context.Context, conf.Configuration, string) (conf.Confi
 }
 
 func (f failing) Delete(context.Context, int64, string) error { return f.do() }
+
+func (f failing) Audit(context.Context, int64) ([]conf.AuditEntry, error) { return nil, f.do() }
 
 // certificate is one of a certification authority made for this test.
 const certificate = `-----BEGIN CERTIFICATE-----

@@ -119,4 +119,6 @@ func TestTheStoreIsRequired(t *testing.T) {
 	require.Error(t, err)
 	_, err = apiservices.NewHandler(apiservices.Deps{Configurations: failing{}})
 	require.Error(t, err)
+	_, err = apiservices.NewHandler(apiservices.Deps{Configurations: failing{}, Operations: struct{ apiservices.Operations }{}})
+	require.Error(t, err)
 }

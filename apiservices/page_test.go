@@ -28,7 +28,7 @@ func TestBrowsersGetThePage(t *testing.T) {
 	t.Parallel()
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.Method + " page")) })
 	a := serve(t)
-	handler, err := apiservices.NewHandler(apiservices.Deps{Configurations: a.repository, Operations: a.operations, Page: page})
+	handler, err := apiservices.NewHandler(apiservices.Deps{Configurations: a.repository, Operations: a.operations, Checker: a.checker, Page: page})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

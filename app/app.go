@@ -136,6 +136,7 @@ func work(ctx context.Context, o Options, client *eliona.Client, database *store
 	}
 	api, err := apiservices.NewHandler(apiservices.Deps{
 		Configurations: configurations, Operations: desk, Page: operators, Rooms: desk,
+		Checker: newChecker(client, o.Log.With("component", "check")),
 		Changed: func(int64) { supervisor.look() },
 		Version: apiservices.Version{Commit: o.Commit, Timestamp: o.Built},
 		Logger:  o.Log.With("component", "api"),

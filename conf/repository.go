@@ -20,13 +20,6 @@ var (
 	ErrConflict = errors.New("the configuration was changed at the same time")
 )
 
-// The actions in the audit table.
-const (
-	actionCreate = "create"
-	actionUpdate = "update"
-	actionDelete = "delete"
-)
-
 // Repository stores configurations. It seals secrets on the way in and opens
 // them on the way out, and keeps a record of who changed what.
 type Repository struct {
@@ -80,7 +73,7 @@ func (r *Repository) Insert(ctx context.Context, c Configuration, caller string)
 		if err := row.Insert(ctx, tx, insert); err != nil {
 			return fmt.Errorf("inserting the configuration: %w", err)
 		}
-		return audit(ctx, tx, actionCreate, caller, row.ID, changed(Default(), c))
+		return audit(ctx, tx, ActionCreate, caller, row.ID, changed(Default(), c))
 	})
 	if err != nil {
 		return Configuration{}, err
@@ -114,7 +107,7 @@ func (r *Repository) Update(ctx context.Context, c Configuration, caller string)
 		if _, err := row.Update(ctx, tx, boil.Whitelist(append(settingColumns().Cols, generated.ConfigurationColumns.Active)...)); err != nil {
 			return fmt.Errorf("updating configuration %d: %w", c.ID, err)
 		}
-		if err := audit(ctx, tx, actionUpdate, caller, c.ID, changed(r.fromRow(before), c)); err != nil {
+		if err := audit(ctx, tx, ActionUpdate, caller, c.ID, changed(r.fromRow(before), c)); err != nil {
 			return err
 		}
 		stored, err = find(ctx, tx, c.ID)
@@ -136,7 +129,7 @@ func (r *Repository) Delete(ctx context.Context, id int64, caller string) error 
 		if count == 0 {
 			return missing(id)
 		}
-		return audit(ctx, tx, actionDelete, caller, id, []string{})
+		return audit(ctx, tx, ActionDelete, caller, id, []string{})
 	})
 }
 
@@ -182,12 +175,3 @@ func find(ctx context.Context, exec boil.ContextExecutor, id int64, mods ...qm.Q
 }
 
 func missing(id int64) error { return fmt.Errorf("configuration %d: %w", id, ErrNotFound) }
-
-func audit(ctx context.Context, tx *sql.Tx, action, caller string, id int64, fields []string) error {
-	entry := generated.APIAudit{Action: action, UserID: caller, ConfigurationID: id, Fields: fields}
-	c := generated.APIAuditColumns
-	if err := entry.Insert(ctx, tx, boil.Whitelist(c.Action, c.UserID, c.ConfigurationID, c.Fields)); err != nil {
-		return fmt.Errorf("recording the %s of configuration %d: %w", action, id, err)
-	}
-	return nil
-}

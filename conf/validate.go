@@ -150,9 +150,17 @@ func (v *validation) addresses(c Configuration) {
 }
 
 func (v *validation) address(field, value string) {
-	if !meeting.AddressOf(value).Valid() {
-		v.report(field, "must be an e-mail address, as in rooms@example.com")
+	if problem := ValidateAddress(field, value); problem != nil {
+		v.errors = append(v.errors, *problem)
 	}
+}
+
+// ValidateAddress returns what is wrong with an e-mail address, nil if it is one.
+func ValidateAddress(field, value string) *FieldError {
+	if meeting.AddressOf(value).Valid() {
+		return nil
+	}
+	return &FieldError{Field: field, Message: "must be an e-mail address, as in rooms@example.com"}
 }
 
 func (v *validation) locations(c Configuration) {

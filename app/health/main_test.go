@@ -1,6 +1,7 @@
 package health_test
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"io"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ews/apiserver"
 	"ews/apiservices"
+	"ews/app/check"
 	"ews/app/engine"
 	"ews/app/health"
 	"ews/app/meeting"
@@ -66,7 +69,7 @@ func open(t *testing.T) *desk {
 	front := health.NewDesk(health.DeskOptions{
 		Configurations: repository, DB: d.db, Metrics: d.metrics, Supervised: func() bool { return true }, Now: d.clock,
 	})
-	handler, err := apiservices.NewHandler(apiservices.Deps{Configurations: repository, Operations: front, Rooms: front})
+	handler, err := apiservices.NewHandler(apiservices.Deps{Configurations: repository, Operations: front, Rooms: front, Checker: checked{}})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -82,6 +85,15 @@ func (d *desk) clock() time.Time {
 		return time.Now()
 	}
 	return d.now
+}
+
+// checked finds that a secret is wrong.
+type checked struct{}
+
+func (checked) Check(context.Context, conf.Configuration, string) (apiserver.CheckReport, error) {
+	return health.PresentCheck(check.Report{Duration: time.Second, Steps: []check.Step{
+		{Name: check.NameToken, About: "login.microsoftonline.com", Status: check.Failed, Code: "AADSTS7000215"},
+	}}), nil
 }
 
 func (d *desk) exec(sql string) {

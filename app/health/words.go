@@ -15,7 +15,8 @@ type Word struct {
 
 // Words returns all explanations, in the order in which a guide shows them.
 func Words() []Word {
-	return slices.Concat(ownWords(), bookingWords(), accessWords(), mailboxWords(), serverWords(), calendarWords(), requestWords())
+	return slices.Concat(ownWords(), bookingWords(), accessWords(), wayWords(), logonWords(), checkWords(), mailboxWords(), serverWords(),
+		calendarWords(), requestWords())
 }
 
 // Explain returns cause and fix for a code. One that is not known gets words
@@ -35,6 +36,9 @@ func Explain(code string) (text, fix string) {
 	case strings.HasPrefix(code, "HTTP"):
 		return "The server, or a proxy in front of it, answered with a status that was not expected.",
 			"Check the address in the configuration, and what stands between the app and the server."
+	case strings.HasPrefix(code, "AADSTS"):
+		return "Microsoft Entra issues no token for a reason the app does not know.",
+			"Look it up at https://login.microsoftonline.com/error?code=" + strings.TrimPrefix(code, "AADSTS") + "."
 	case strings.HasPrefix(code, "Error"):
 		return "Exchange refused the request for a reason the app does not know.",
 			"Look the code up in Microsoft's documentation of EWS (\"ResponseCode\"); the log has the server's own words."

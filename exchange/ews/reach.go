@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,7 +20,6 @@ const (
 	CodeHostUnknown        = "ClientHostUnknown"        // the name service knows no such host
 	CodeConnectionRefused  = "ClientConnectionRefused"  // nobody listens
 	CodeTimeout            = "ClientTimeout"            // no answer in time, as behind a firewall
-	CodeProxyRefused       = "ClientProxyRefused"       // the proxy does not connect to the server
 	CodeNotTLS             = "ClientNotTLS"             // https, and the port speaks something else
 	CodeOldTLS             = "ClientOldTLS"             // the server knows no TLS 1.2
 	CodeHandshake          = "ClientHandshake"          // TLS fails for another reason
@@ -60,19 +58,8 @@ func (c *Client) Authority() (Server, bool) {
 func (c *Client) bare() *http.Transport {
 	t := newTransport(c.options)
 	t.DisableKeepAlives = true
-	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-		if answer.StatusCode != http.StatusOK {
-			return &proxyError{status: answer.StatusCode}
-		}
-		return nil
-	}
 	return t
 }
-
-// proxyError is a proxy that does not let us through.
-type proxyError struct{ status int }
-
-func (e *proxyError) Error() string { return fmt.Sprintf("the proxy answers %d", e.status) }
 
 // Host is the name and port of the server.
 func (s Server) Host() string { return s.url.Host }
@@ -145,8 +132,6 @@ func reachError(operation string, ctx context.Context, err error) *Error { //nol
 	var proxy *proxyError
 	var timeout net.Error
 	switch {
-	case errors.As(err, &proxy) && proxy.status == http.StatusProxyAuthRequired:
-		e.HTTPStatus = proxy.status
 	case errors.As(err, &proxy):
 		e.Code, e.Detail = CodeProxyRefused, map[string]string{DetailStatus: strconv.Itoa(proxy.status)}
 	case errors.As(err, &name) && name.IsNotFound:
