@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,6 +190,75 @@ func TestAStaleReadIsRepeatedAtOnce(t *testing.T) {
 		require.Len(t, s.calls, 4)
 		s.same(t)
 		require.True(t, s.granted(id))
+	})
+}
+
+// One date that the Booking app does not take keeps neither the other dates of
+// the series out of Eliona, nor other meetings of the room.
+func TestADateThatTheBookingAppRefusesWaitsAlone(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		taken := s.hour(3)
+		s.fail(enginetest.Bookings, "Write", func(_ int, c enginetest.Call) *enginetest.Fault {
+			if slices.ContainsFunc(c.Spans, taken.Equal) {
+				return &enginetest.Fault{Err: &engine.Error{Class: engine.Refused, Code: engine.CodeClash}}
+			}
+			return nil
+		})
+		room := s.Rooms()[0]
+		for i := range 6 {
+			slot := enginetest.Slot{UID: "series", Key: meeting.KeyOf(s.hour(i).Start)}
+			s.Invite("anna@example.com", slot, s.hour(i), []meeting.Address{room}, new(enginetest.Dice))
+		}
+		pass(time.Minute)
+		require.Equal(t, 5, s.LiveBookings())
+		require.Equal(t, []string{engine.CodeClash}, s.Parked())
+		s.invite(8, room)
+		pass(time.Minute)
+		require.Equal(t, 6, s.LiveBookings(), "other meetings of the room pass")
+		tried := len(s.calls)
+		pass(30 * time.Minute)
+		require.Len(t, s.calls, tried, "it is not tried again and again")
+
+		s.Calls(nil)
+		pass(40 * time.Minute)
+		require.Equal(t, 7, s.LiveBookings(), "it is tried again")
+		require.Empty(t, s.Parked())
+		s.same(t)
+	})
+}
+
+// A date whose booking cannot be cancelled keeps no other date waiting.
+func TestARefusedOperationHoldsUpNoOtherDate(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		room := s.Rooms()[0]
+		date := func(i int) enginetest.Slot {
+			return enginetest.Slot{UID: "series", Key: meeting.KeyOf(s.hour(i).Start)}
+		}
+		for i := range 4 {
+			s.Invite("anna@example.com", date(i), s.hour(i), []meeting.Address{room}, new(enginetest.Dice))
+		}
+		pass(time.Minute)
+		require.Equal(t, 4, s.LiveBookings())
+		bookings := s.Bookings()
+		s.fail(enginetest.Bookings, "Cancel", func(_ int, c enginetest.Call) *enginetest.Fault {
+			if c.Booking == bookings[0] {
+				return &enginetest.Fault{Err: &engine.Error{Class: engine.Refused, Code: "refused"}}
+			}
+			return nil
+		})
+		for i := range 3 {
+			s.CancelMeeting(date(i), new(enginetest.Dice))
+		}
+		pass(time.Minute)
+		require.Equal(t, 2, s.LiveBookings())
+		require.Equal(t, []string{"refused"}, s.Parked())
+		tried := len(s.calls)
+		pass(30 * time.Minute)
+		require.Len(t, s.calls, tried)
+		s.Calls(nil)
+		pass(time.Hour)
+		require.Equal(t, 1, s.LiveBookings())
+		s.same(t)
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 // execute does one operation and stores what was proven by it.
 func (j *job) execute(ctx context.Context, op plan.Op) error {
 	if op.Kind == plan.WriteBookings {
-		return j.writeBookings(ctx, op)
+		return j.writeApart(ctx, op)
 	}
 	o := j.m.Occurrence(op.Occurrence)
 	if o == nil {

@@ -116,13 +116,14 @@ type job struct {
 	gen   int64
 	log   *slog.Logger
 
+	refused map[opKey]error // in this claim
 	began   time.Time
 	carried meeting.Origin // the side that a change was carried to
 }
 
 // work brings one meeting to rest, or as far as it gets.
 func (e *Engine) work(ctx context.Context, stop <-chan struct{}, c Claim) error {
-	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting), began: e.now()}
+	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting), began: e.now(), refused: map[opKey]error{}}
 	if c.Import {
 		ctx = withUrgency(ctx, ForRecords)
 	}
@@ -187,6 +188,9 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 			j.lookAgain(loaded.Meeting, written)
 		}
 		written = nil
+		if loaded.Gen != j.gen {
+			clear(j.refused) // something changed: it may be taken now
+		}
 		j.m, j.gen = loaded.Meeting, loaded.Gen
 		if loaded.Open != nil {
 			wait, err := j.resolve(ctx, *loaded.Open)
@@ -214,20 +218,49 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 			}
 			return p.Wake, nil
 		}
-		started := j.now()
-		j.follow(p.Ops[0])
-		if err := j.execute(ctx, p.Ops[0]); err != nil {
-			j.watch.Operated(p.Ops[0].Kind, classOf(err).Code, j.now().Sub(started))
-			return time.Time{}, fmt.Errorf("%s: %w", p.Ops[0].Kind, err)
+		op, err := j.next(p.Ops)
+		if err != nil {
+			return time.Time{}, err
 		}
-		j.watch.Operated(p.Ops[0].Kind, "", j.now().Sub(started))
-		for _, item := range p.Ops[0].Items {
+		started := j.now()
+		j.follow(op)
+		if err := j.execute(ctx, op); err != nil {
+			j.watch.Operated(op.Kind, classOf(err).Code, j.now().Sub(started))
+			err = fmt.Errorf("%s: %w", op.Kind, err)
+			if !refusal(err) {
+				return time.Time{}, err
+			}
+			j.refused[keyOf(op)] = err
+			continue
+		}
+		j.watch.Operated(op.Kind, "", j.now().Sub(started))
+		for _, item := range op.Items {
 			written = append(written, item.Occurrence)
 		}
-		j.log.DebugContext(ctx, "operation done", "op", p.Ops[0].Kind, "took", j.now().Sub(started))
+		j.log.DebugContext(ctx, "operation done", "op", op.Kind, "took", j.now().Sub(started))
 	}
 	return j.now().Add(time.Second), nil
 }
+
+// next is the first operation that was not refused in this claim: what the far
+// side does not take for one date must not keep the other dates waiting. When
+// nothing else is left, it fails with the first refusal.
+func (j *job) next(ops []plan.Op) (plan.Op, error) {
+	for _, op := range ops {
+		if j.refused[keyOf(op)] == nil {
+			return op, nil
+		}
+	}
+	return plan.Op{}, j.refused[keyOf(ops[0])]
+}
+
+// opKey names an operation within a meeting.
+type opKey struct {
+	kind       plan.Kind
+	occurrence meeting.OccurrenceID
+}
+
+func keyOf(op plan.Op) opKey { return opKey{op.Kind, op.Occurrence} }
 
 func (j *job) plan(m *meeting.Meeting) plan.Plan {
 	return plan.For(plan.Input{Meeting: m, Rooms: *j.rooms.Load(), Window: j.window(), Now: j.now(), Policy: j.Policy})

@@ -43,8 +43,40 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 	return j.written(ctx, &sent, op.Items, group, ids)
 }
 
+// writeApart writes bookings of the meeting's group, and those that the Booking
+// app refuses together, in halves: a date that it does not take, because
+// something else is booked there, must not keep the other dates out of Eliona.
+// It fails with the refusal when nothing was taken; when a part was, the rest
+// is planned again.
+func (j *job) writeApart(ctx context.Context, op plan.Op) error {
+	err := j.writeBookings(ctx, op)
+	if len(op.Items) < 2 || !refusal(err) {
+		return err
+	}
+	half := len(op.Items) / 2
+	first := j.writeApart(ctx, plan.Op{Kind: op.Kind, Items: op.Items[:half]})
+	if first != nil && !refusal(first) {
+		return first
+	}
+	second := j.writeApart(ctx, plan.Op{Kind: op.Kind, Items: op.Items[half:]})
+	if first == nil && refusal(second) {
+		return nil
+	}
+	return second
+}
+
+// refusal tells that the far side will not have it, and did nothing.
+func refusal(err error) bool {
+	if err == nil {
+		return false
+	}
+	failure := classOf(err)
+	return failure.Class == Refused && !failure.Ambiguous
+}
+
 // written stores bookings that were written; an id of 0 means that one was not.
 func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, group meeting.GroupID, ids []meeting.BookingID) error {
+	j.m.Group = group // for what is written before the meeting is loaded again
 	return j.store.Apply(ctx, j.claim, sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		m.Group = group
 		for i, item := range items {
@@ -72,6 +104,9 @@ func (j *job) notWritten(ctx context.Context, op plan.Op, sent Operation, group 
 		}
 		if stored := j.written(ctx, ended, op.Items, group, ids); stored != nil {
 			return fmt.Errorf("%s, and a part of it not stored: %w", failure.Code, stored)
+		}
+		if refusal(err) {
+			return nil // it is the rest that was refused: it is planned again
 		}
 		return err
 	}

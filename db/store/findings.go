@@ -59,7 +59,7 @@ const findingLimit = 1000
 const troubled = `m.wanted_at is not null and (m.parked_code <> '' or m.attempts >= 3)`
 
 // findings selects all there is, of all configurations. A meeting is shown with
-// its next date, or its last.
+// its next date, or its last, of those on which the sides differ.
 const findings = `
 	select 'meeting-' || m.id as id,
 	       case when m.parked_code = '` + engine.CodeClash + `' then '` + string(KindClash) + `'
@@ -76,7 +76,8 @@ const findings = `
 	    where a.configuration_id = o.configuration_id and a.asset_id = any(o.bk_assets) and a.provider_id <> ''
 	    order by a.id limit 1))
 	  where o.meeting_id = m.id
-	  order by coalesce(c.seen_end, o.bk_end, o.copy_end, o.base_end) > now() desc nulls last,
+	  order by coalesce(o.bk_live and c.seen <> 'none' and (o.bk_start, o.bk_end) = (c.seen_start, c.seen_end), false),
+	           coalesce(c.seen_end, o.bk_end, o.copy_end, o.base_end) > now() desc nulls last,
 	           abs(extract(epoch from coalesce(c.seen_end, o.bk_end, o.copy_end, o.base_end) - now())), r.mailbox limit 1) o on true
 	where ` + troubled + `
 	union all` + otherFindings

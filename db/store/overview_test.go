@@ -161,6 +161,33 @@ func TestWhatAPersonShouldLookAtIsFound(t *testing.T) {
 }
 
 // A read that began before does not count.
+// Of a series, the date is told that keeps it from coming to rest.
+func TestAFindingTellsTheDateThatIsNotAsItShouldBe(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	room := o.room("lake@example.com", 10)
+	var dates []meeting.Sighting
+	for n := range 3 {
+		s := entry("series", o.hour(24*n))
+		s.Key, s.Item = meeting.KeyOf(s.Span.Start), meeting.ItemID(fmt.Sprint(n))
+		dates = append(dates, s)
+	}
+	o.read(room, dates...)
+	c := o.claim()
+	require.NoError(t, o.term.Apply(t.Context(), c, nil, func(m *meeting.Meeting, at meeting.Moment) ([]engine.Notice, error) {
+		for n, id := range map[int]meeting.BookingID{0: 7, 2: 9} {
+			m.Occurrences[n].BookingWritten(id, dates[n].Span, []meeting.AssetID{10}, at.Tick)
+		}
+		return nil, nil
+	}))
+	o.release(c, o.load(c).Gen, engine.Release{Failed: true, Parked: engine.CodeClash, Due: o.clock.Now().Add(time.Hour)})
+	found := o.findings()
+	require.Len(t, found, 1)
+	require.Equal(t, store.KindClash, found[0].Kind)
+	equal(t, dates[1].Span, found[0].Span)
+	require.Zero(t, found[0].Booking)
+}
+
 func TestAResyncSurvivesAReadUnderWay(t *testing.T) {
 	t.Parallel()
 	o, room := oneMeeting(t)

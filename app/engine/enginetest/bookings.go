@@ -152,6 +152,9 @@ var _ engine.Bookings = (*bookings)(nil)
 func (b *bookings) Write(ctx context.Context, group meeting.GroupID, organizer meeting.Address, items []plan.Item) (meeting.GroupID, []meeting.BookingID, error) {
 	var ids []meeting.BookingID
 	what := Call{Port: Bookings, Method: "Write", UID: b.slotOf(items[0].Occurrence).UID, Writes: true}
+	for _, item := range items {
+		what.Spans = append(what.Spans, item.Span)
+	}
 	written, err := call(ctx, b.p, what, func() (meeting.GroupID, error) {
 		a, group := &b.w.app, group
 		for _, item := range items {

@@ -164,8 +164,9 @@ type Call struct {
 	Mailbox meeting.Address
 	UID     meeting.UID
 	Booking meeting.BookingID
-	Meeting meeting.ID // of a call to the database
-	Writes  bool       // it has an effect on one of the two sides
+	Meeting meeting.ID     // of a call to the database
+	Spans   []meeting.Span // of bookings to be written
+	Writes  bool           // it has an effect on one of the two sides
 }
 
 func (c Call) String() string {
