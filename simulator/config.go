@@ -7,7 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
+
+	"ews/simulator/exchangesim"
 )
 
 // config is what the command line says.
@@ -28,6 +31,7 @@ type config struct {
 
 	hostname              string
 	requireChannelBinding bool
+	organizerStyle        exchangesim.OrganizerStyle
 	randomSeed            uint64
 	logLevel              slog.Level
 }
@@ -50,6 +54,13 @@ func parseFlags(args []string, output io.Writer) (config, error) {
 	flags.StringVar(&c.caFile, "ca", "", "`file` to which the certificate of the certificate authority is written")
 	flags.StringVar(&c.hostname, "hostname", "", "further host `name` of the certificates, also used in the printed addresses")
 	flags.BoolVar(&c.requireChannelBinding, "require-channel-binding", false, "refuse NTLM over TLS without channel binding (Extended Protection)")
+	flags.Func("organizer-style", "how items show organizers: smtp, ex (an X.500 name), name or missing (default smtp)", func(style string) error {
+		c.organizerStyle = exchangesim.OrganizerStyle(style)
+		if !slices.Contains(exchangesim.OrganizerStyles(), c.organizerStyle) {
+			return fmt.Errorf("it is none of %q", exchangesim.OrganizerStyles())
+		}
+		return nil
+	})
 	flags.Uint64Var(&c.randomSeed, "random-seed", 0, "seed of everything random (default drawn and logged)")
 	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
 	switch err := flags.Parse(args); {

@@ -135,7 +135,10 @@ func (c calendars) SetRoom(room string, change control.RoomChange) error {
 	if change.DecisionDelayMilliseconds != nil {
 		policy.DecisionDelay = change.DecisionDelayMilliseconds
 	}
-	return notFound(c.exchange.SetRoom(room, policy))
+	if err := c.exchange.SetRoom(room, policy); err != nil || change.Replaced == nil {
+		return notFound(err)
+	}
+	return notFound(c.exchange.ReplaceMailbox(room, *change.Replaced))
 }
 
 // set assigns a value if there is one.

@@ -106,7 +106,7 @@ func (p *program) build(ctx context.Context) error {
 	p.exchange, err = exchangesim.New(exchangesim.Options{
 		Seed: seed.exchange, Latency: c.latency, DecisionDelay: c.decisionDelay, Faults: faults, Stats: counters,
 		Ledger: changes, Clock: clock.now, RecordDir: c.recordDir, AuthBearer: entra, ServerCertificate: certs.server.Leaf,
-		RequireChannelBinding: c.requireChannelBinding, RandomSeed: c.randomSeed, Logger: p.log.With("service", "exchange"),
+		RequireChannelBinding: c.requireChannelBinding, OrganizerStyle: c.organizerStyle, RandomSeed: c.randomSeed, Logger: p.log.With("service", "exchange"),
 	})
 	if err != nil {
 		return fmt.Errorf("starting Exchange: %w", err)

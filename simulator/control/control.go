@@ -70,6 +70,7 @@ type RoomChange struct {
 	KeepCancelled             *bool   `json:"keepCancelled"`
 	ChangeIDOnAccept          *bool   `json:"changeIdOnAccept"`
 	DecisionDelayMilliseconds *int    `json:"decisionDelayMilliseconds"`
+	Replaced                  *bool   `json:"replaced"` // an empty mailbox has taken its place
 }
 
 // Exchange is what the control API needs of the Exchange simulator.

@@ -66,15 +66,27 @@ func (s *Server) createMailbox(m Mailbox, room *Policy) error {
 	if m.Name == "" {
 		m.Name = displayName(m.Address)
 	}
-	var random [16]byte
-	for i := range random {
-		random[i] = byte(s.rng.UintN(256))
-	}
-	guid := uuid.UUID(random).String()
+	guid := s.newGUID()
 	if m.LegacyDN == "" {
 		local, _, _ := strings.Cut(m.Address, "@")
 		m.LegacyDN = legacyPrefix + strings.ReplaceAll(guid, "-", "") + "-" + local
 	}
+	s.install(s.emptyMailbox(m, guid, room))
+	for _, name := range append([]string{m.Address, m.LegacyDN}, m.Aliases...) {
+		s.names[normalize(name)] = m.Address
+	}
+	return nil
+}
+
+func (s *Server) newGUID() string {
+	var random [16]byte
+	for i := range random {
+		random[i] = byte(s.rng.UintN(256))
+	}
+	return uuid.UUID(random).String()
+}
+
+func (s *Server) emptyMailbox(m Mailbox, guid string, room *Policy) *mailbox {
 	b := &mailbox{
 		Mailbox: m, guid: guid, room: room, folders: map[string]*folder{}, items: map[uint64]*item{},
 		meetings: map[string][]*item{}, withdrawn: map[string]time.Time{}, emit: s.publish,
@@ -85,12 +97,12 @@ func (s *Server) createMailbox(m Mailbox, room *Policy) error {
 			items: map[uint64]*item{}, gone: map[uint64]tombstone{},
 		}
 	}
-	s.boxes[m.Address] = b
-	s.byGUID[guid] = b
-	for _, name := range append([]string{m.Address, m.LegacyDN}, m.Aliases...) {
-		s.names[normalize(name)] = m.Address
-	}
-	return nil
+	return b
+}
+
+func (s *Server) install(b *mailbox) {
+	s.boxes[b.Address] = b
+	s.byGUID[b.guid] = b
 }
 
 func normalize(address string) string { return strings.ToLower(strings.TrimSpace(address)) }

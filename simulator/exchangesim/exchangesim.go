@@ -91,6 +91,11 @@ const (
 	OrganizerMissing  OrganizerStyle = "missing"
 )
 
+// OrganizerStyles lists them.
+func OrganizerStyles() []OrganizerStyle {
+	return []OrganizerStyle{OrganizerSMTP, OrganizerLegacyDN, OrganizerName, OrganizerMissing}
+}
+
 // Server is a simulated Exchange organisation. Its methods may be called
 // concurrently.
 type Server struct {

@@ -389,6 +389,29 @@ func (s *Server) DisableMailbox(smtp string, disabled bool) error {
 	return nil
 }
 
+// ReplaceMailbox puts an empty mailbox in the place of another, as when it is
+// set up anew under the same address: item ids and synchronization states of the
+// former are worth nothing. With replaced false the former is back.
+func (s *Server) ReplaceMailbox(smtp string, replaced bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.boxes[normalize(smtp)]
+	if b == nil {
+		return fmt.Errorf("replace %s: %w", smtp, ErrNoMailbox)
+	}
+	if replaced == (b.original != nil) {
+		return nil
+	}
+	successor := b.original
+	if replaced {
+		successor = s.emptyMailbox(b.Mailbox, s.newGUID(), b.room)
+		successor.original = b
+	}
+	delete(s.byGUID, b.guid)
+	s.install(successor)
+	return nil
+}
+
 // SetImpersonation replaces the impersonation rights of all accounts.
 func (s *Server) SetImpersonation(rights []Impersonation) {
 	s.mu.Lock()

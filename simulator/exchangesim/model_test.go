@@ -268,3 +268,25 @@ func TestSchedulerRuns(t *testing.T) {
 	s.Close()
 	require.NoError(t, <-done)
 }
+
+func TestAMailboxIsReplaced(t *testing.T) {
+	f := start(t, Options{})
+	uid := book(t, f.Server, Person{Organizer: alice, Start: at(2, 9), End: at(2, 10), Rooms: []string{room1}})
+	f.settle()
+	item := f.Calendars(room1)[0].ItemID
+	_, state, _ := f.sync(room1, "", 512)
+	require.NoError(t, f.ReplaceMailbox(room1, true))
+	require.NoError(t, f.ReplaceMailbox(room1, true))
+	require.Empty(t, f.Calendars(room1))
+	get := `<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:ItemIds><t:ItemId Id="` + item + `"/></m:ItemIds></m:GetItem>`
+	require.Equal(t, "ErrorItemNotFound", f.code(room1, get))
+	require.Equal(t, "ErrorInvalidSyncStateData", f.code(room1, `<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:SyncFolderId><t:DistinguishedFolderId Id="calendar"/></m:SyncFolderId><m:SyncState>`+state+`</m:SyncState><m:MaxChangesReturned>5</m:MaxChangesReturned></m:SyncFolderItems>`))
+	other := book(t, f.Server, Person{Organizer: bob, Start: at(2, 9), End: at(2, 10), Rooms: []string{room1}})
+	f.settle()
+	require.Equal(t, other, f.Calendars(room1)[0].UID, "it works as a room")
+
+	require.NoError(t, f.ReplaceMailbox(room1, false))
+	require.Equal(t, uid, f.Calendars(room1)[0].UID)
+	require.Equal(t, "NoError", f.code(room1, get))
+	require.ErrorIs(t, f.ReplaceMailbox("nobody@example.com", true), ErrNoMailbox)
+}

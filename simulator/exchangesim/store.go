@@ -40,6 +40,7 @@ type mailbox struct {
 	items    map[uint64]*item
 	meetings map[string][]*item // calendar items by clean GlobalObjectId
 	emit     func(event)
+	original *mailbox // whose place this one has taken, see ReplaceMailbox
 
 	// withdrawn holds when a meeting was cancelled, by clean GlobalObjectId, so
 	// that a request that was sent before and arrives after the cancellation is
