@@ -172,6 +172,11 @@ func (c *Control) SetRoom(ctx context.Context, change map[string]any) error {
 	return call(ctx, http.MethodPost, c.base+"/rooms", change, nil, nil)
 }
 
+// Mailbox creates the mailbox of a user.
+func (c *Control) Mailbox(ctx context.Context, address, name string) error {
+	return call(ctx, http.MethodPost, c.base+"/mailboxes", map[string]any{"address": address, "name": name, "password": "secret"}, nil, nil)
+}
+
 // Fault makes something go wrong.
 func (c *Control) Fault(ctx context.Context, rule map[string]any) error {
 	return call(ctx, http.MethodPost, c.base+"/faults", rule, nil, nil)
