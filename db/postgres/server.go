@@ -96,6 +96,9 @@ func (s *Server) SocketDir() string { return s.dir }
 // Port is the TCP port of the server on 127.0.0.1.
 func (s *Server) Port() int { return s.port }
 
+// PID is the number of the server's main process; its children do the work.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // Stop ends the server, breaking its connections, and removes its data. A
 // second call does nothing.
 func (s *Server) Stop() error {

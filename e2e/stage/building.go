@@ -11,19 +11,24 @@ import (
 // Building is an organization of any size, for a seed file of the simulators.
 // It has the users, clients and rights of the default one besides.
 type Building struct {
-	Rooms  int
-	People int // besides the default users
-	Fill   exchangesim.Fill
+	Rooms   int
+	PerList int // rooms of a room list; 0 means 100, the most that Exchange tells
+	People  int // besides the default users
+	Fill    exchangesim.Fill
 }
 
-// roomsPerList is how many rooms a room list of Exchange can have.
-const roomsPerList = 100
+func (b Building) perList() int {
+	if b.PerList == 0 {
+		return 100
+	}
+	return b.PerList
+}
 
-// Lists are the addresses of the room lists, which have up to 100 rooms each.
+// Lists are the addresses of the room lists.
 func (b Building) Lists() []string {
 	var lists []string
-	for n := 0; n < b.Rooms; n += roomsPerList {
-		lists = append(lists, fmt.Sprintf("floor-%d@example.com", n/roomsPerList+1))
+	for n := 0; n < b.Rooms; n += b.perList() {
+		lists = append(lists, fmt.Sprintf("floor-%d@example.com", n/b.perList()+1))
 	}
 	return lists
 }
@@ -45,7 +50,7 @@ func (b Building) Write(path string) error {
 	seed.RoomLists, seed.Fill = nil, b.Fill
 	for i, address := range b.Lists() {
 		list := exchangesim.RoomList{Address: address, Name: fmt.Sprintf("Floor %d", i+1)}
-		for n := i * roomsPerList; n < min((i+1)*roomsPerList, b.Rooms); n++ {
+		for n := i * b.perList(); n < min((i+1)*b.perList(), b.Rooms); n++ {
 			list.Rooms = append(list.Rooms, exchangesim.SeedRoom{Address: b.Room(n), Name: fmt.Sprintf("Room %d", n+1)})
 		}
 		seed.RoomLists = append(seed.RoomLists, list)

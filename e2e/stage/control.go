@@ -62,9 +62,11 @@ type Booking struct {
 	Cancelled       bool      `json:"cancelled"`
 	Reason          string    `json:"reason"`
 	ClientReference string    `json:"clientReference"` // of who created it
+	Created         time.Time `json:"created"`
 	History         []struct {
-		Action          string `json:"action"` // created, updated, unchanged, cancelled
-		ClientReference string `json:"clientReference"`
+		Time            time.Time `json:"time"`
+		Action          string    `json:"action"` // created, updated, unchanged, cancelled
+		ClientReference string    `json:"clientReference"`
 	} `json:"history"`
 }
 

@@ -85,6 +85,9 @@ func (p *process) addresses(ctx context.Context) (map[string]string, error) {
 	}
 }
 
+// pid is the number of the process, for who looks at what it uses.
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
 func (p *process) ended() bool {
 	select {
 	case <-p.done:

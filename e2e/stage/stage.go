@@ -31,6 +31,9 @@ type Options struct {
 	Env       []string // further environment of the app, NAME=value
 	Binary    string   // of the app; empty builds it
 	Verbose   bool     // the app logs at debug level
+
+	// Database overrides settings of PostgreSQL, by name.
+	Database map[string]string
 }
 
 // Stage is a running installation.
@@ -81,7 +84,7 @@ func Start(ctx context.Context, o Options) (s *Stage, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Database, err = postgres.Start(ctx, postgres.Options{}); err != nil {
+	if s.Database, err = postgres.Start(ctx, postgres.Options{Parameters: o.Database}); err != nil {
 		return s, fmt.Errorf("starting PostgreSQL: %w", err)
 	}
 	s.url = s.Database.URL("postgres")
@@ -163,6 +166,9 @@ func (s *Stage) Healthy(ctx context.Context) error { return s.first.Healthy(ctx)
 
 // StopApp asks the app to end and reports how long it took.
 func (s *Stage) StopApp() (time.Duration, error) { return s.first.Stop() }
+
+// SimulatorPID is the number of the simulators' process.
+func (s *Stage) SimulatorPID() int { return s.simulator.pid() }
 
 // ExitCode is how the app ended; false while it runs.
 func (s *Stage) ExitCode() (int, bool) { return s.first.ExitCode() }
