@@ -25,7 +25,7 @@ const (
 func imports(ctx context.Context, b *bench) (err error) {
 	rooms := importRooms
 	if b.quick {
-		rooms = 5
+		rooms = 20
 	}
 	o, err := b.open(ctx, setting{
 		building: stage.Building{Rooms: rooms, People: 200, Fill: full(importSingles, importSeries)},
@@ -36,6 +36,10 @@ func imports(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = closed(err, o.close(ctx)) }()
 	began := time.Now()
+	bill, err := o.bill()
+	if err != nil {
+		return err
+	}
 	if err := o.configure(ctx, o.Lists()[0], map[string]any{"refreshInterval": 3600}); err != nil {
 		return err
 	}
@@ -54,6 +58,10 @@ func imports(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	took := time.Since(began)
+	costs, err := o.bill()
+	if err != nil {
+		return err
+	}
 	wrote, err := o.requests(ctx, "booking")
 	if err != nil {
 		return err
@@ -79,6 +87,9 @@ func imports(ctx context.Context, b *bench) (err error) {
 	b.add(row{
 		scenario: "c", measure: "all bookings made", median: seconds(took), limit: seconds(limit),
 		target: fmt.Sprintf("< %s", seconds(limit*3/2)), met: metIf(took < limit*3/2),
+	})
+	b.add(row{
+		scenario: "c", measure: "processor time for it: app, PostgreSQL, simulators", median: costs.minus(bill).String(),
 	})
 	b.say("Exchange %v, Booking app %v", asked, wrote)
 	return nil

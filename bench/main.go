@@ -39,7 +39,10 @@ type bench struct {
 	quick bool   // small numbers, to see whether it works
 	app   string // binary of the app; empty builds it
 	keep  bool   // leave logs behind
-	sizes []int  // of the scenario rest
+
+	statements bool // show what the database worked on
+
+	sizes []int // of the scenario rest
 	out   io.Writer
 	rows  []row
 }
@@ -60,6 +63,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&b.quick, "quick", false, "small numbers, to see whether it works")
 	flags.BoolVar(&b.keep, "keep", false, "leave the logs of the app and the simulators behind")
+	flags.BoolVar(&b.statements, "statements", false, "show the statements that took most of the database's time")
 	flags.StringVar(&b.app, "app", "", "`binary` of the app (default: build it)")
 	flags.StringVar(&markdown, "markdown", "", "`file` to write the table to")
 	flags.StringVar(&sizes, "rooms", "250,500,1000,2000", "`numbers` of rooms of the scenario rest")

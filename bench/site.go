@@ -22,6 +22,8 @@ type site struct {
 	database *pgx.Conn
 	dir      string
 	keep     bool
+
+	statements bool // shown at the end
 }
 
 // setting is what the installations of the scenarios differ in.
@@ -35,7 +37,7 @@ type setting struct {
 // open starts an installation without any configuration. The database writes to
 // disk as it does in operation.
 func (b *bench) open(ctx context.Context, s setting) (_ *site, err error) {
-	o := &site{Building: s.building, keep: b.keep}
+	o := &site{Building: s.building, keep: b.keep, statements: b.statements}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.close(ctx))
@@ -52,7 +54,7 @@ func (b *bench) open(ctx context.Context, s setting) (_ *site, err error) {
 		Dir: o.dir, Binary: b.app,
 		Database: map[string]string{
 			"fsync": "on", "full_page_writes": "on", "shared_buffers": "256MB",
-			"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "top",
+			"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "top", "pg_stat_statements.track_planning": "on",
 		},
 		Simulator: []string{
 			"-seed", seed, "-latency", s.latency.String(), "-decision-delay", s.decision.String(), "-random-seed", "1", "-log-level", "WARN",
@@ -77,6 +79,9 @@ func (b *bench) open(ctx context.Context, s setting) (_ *site, err error) {
 func (o *site) close(ctx context.Context) error {
 	var errs []error
 	if o.database != nil {
+		if o.statements {
+			errs = append(errs, o.showStatements(context.WithoutCancel(ctx)))
+		}
 		errs = append(errs, o.database.Close(context.WithoutCancel(ctx)))
 	}
 	if o.Stage != nil {

@@ -95,3 +95,33 @@ func (b *bench) folder() (string, error) {
 	}
 	return dir, err
 }
+
+// costs is the processor time of the parts of an installation.
+type costs struct{ app, database, simulators time.Duration }
+
+func (o *site) bill() (costs, error) {
+	postgres, err := family(o.Database.PID())
+	if err != nil {
+		return costs{}, err
+	}
+	var out costs
+	for _, part := range []struct {
+		time *time.Duration
+		pids []int
+	}{{&out.app, []int{o.App().PID()}}, {&out.database, postgres}, {&out.simulators, []int{o.SimulatorPID()}}} {
+		u, err := used(part.pids...)
+		if err != nil {
+			return costs{}, err
+		}
+		*part.time = u.cpu
+	}
+	return out, nil
+}
+
+func (c costs) minus(o costs) costs {
+	return costs{c.app - o.app, c.database - o.database, c.simulators - o.simulators}
+}
+
+func (c costs) String() string {
+	return fmt.Sprintf("%.0f s, %.0f s, %.0f s", c.app.Seconds(), c.database.Seconds(), c.simulators.Seconds())
+}

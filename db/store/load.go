@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -90,15 +92,14 @@ func loadOccurrences(ctx context.Context, tx pgx.Tx, ids []int64, byID map[meeti
 	if err != nil {
 		return fmt.Errorf("loading occurrences: %w", err)
 	}
-	return loadCells(ctx, tx, ids, occurrences)
+	return loadCells(ctx, tx, occurrences)
 }
 
-func loadCells(ctx context.Context, tx pgx.Tx, ids []int64, occurrences map[meeting.OccurrenceID]*meeting.Occurrence) error {
+func loadCells(ctx context.Context, tx pgx.Tx, occurrences map[meeting.OccurrenceID]*meeting.Occurrence) error {
 	rows, err := tx.Query(ctx,
-		`select c.occurrence_id, c.room_id, c.base_in, c.seen, c.seen_start, c.seen_end, c.seen_sequence,
-		        c.item_id, c.change_key, c.invited, c.answer, c.answered_at, c.seen_at, c.answered_as
-		 from ews.cell c join ews.occurrence o on o.id = c.occurrence_id
-		 where o.meeting_id = any($1) order by c.room_id`, ids)
+		`select occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
+		        item_id, change_key, invited, answer, answered_at, seen_at, answered_as
+		 from ews.cell where occurrence_id = any($1) order by room_id`, slices.Collect(maps.Keys(occurrences)))
 	if err != nil {
 		return fmt.Errorf("loading cells: %w", err)
 	}

@@ -182,24 +182,26 @@ func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
 	}
 }
 
-// makeDue marks meetings as changed: their work is due after settle, sooner if
-// it was to be done sooner, and then at the better of both priorities. Of an
-// import, what starts soonest comes first, whichever room it was read from.
+// makeDue marks meetings as changed: their work is due after settle seconds,
+// sooner if it was to be done sooner, and then at the better of both priorities.
 func makeDue(ctx context.Context, tx pgx.Tx, ids []meeting.ID, priority int, settle float64) error {
+	return makeDueAfter(ctx, tx, ids, slices.Repeat([]float64{settle}, len(ids)), priority)
+}
+
+// makeDueAfter does it with a time for each of the meetings.
+func makeDueAfter(ctx context.Context, tx pgx.Tx, ids []meeting.ID, after []float64, priority int) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx,
 		`update ews.meeting m set want_gen = want_gen + 1,
-		   due_at = least(due_at, now() + make_interval(secs => $3 + case when $2 = 2 then coalesce((
-		     select extract(epoch from min(greatest(c.seen_start, now())) - now())
-		     from ews.occurrence o join ews.cell c on c.occurrence_id = o.id
-		     where o.meeting_id = m.id and c.seen_end > now()), 0) / 1e7 else 0 end)),
-		   priority = case when due_at is null then $2 else least(priority, $2) end,
+		   due_at = least(due_at, now() + make_interval(secs => d.after)),
+		   priority = case when due_at is null then $3 else least(priority, $3) end,
 		   wanted_at = coalesce(wanted_at, now()),
 		   parked_code = '', parked_at = null,
 		   attempts = 0, failing_since = null
-		 where id = any($1)`, ids, priority, settle)
+		 from unnest($1::bigint[], $2::float8[]) as d (id, after)
+		 where m.id = d.id`, ids, after, priority)
 	if err != nil {
 		return fmt.Errorf("making meetings due: %w", err)
 	}

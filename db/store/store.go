@@ -49,7 +49,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	// A process that stands still in a transaction must not keep its rows from
 	// the next owner.
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		return configure(ctx, conn, map[string]string{"idle_in_transaction_session_timeout": milliseconds(silenceLimit)})
+		return configure(ctx, conn, map[string]string{
+			"idle_in_transaction_session_timeout": milliseconds(silenceLimit),
+			"jit":                                 "off", // to compile a statement takes longer than any of ours should
+		})
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

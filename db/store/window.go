@@ -55,20 +55,7 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 		if err := t.save(ctx, tx, at, x.records...); err != nil {
 			return err
 		}
-		var now, soon []meeting.ID
-		for _, r := range x.records {
-			switch {
-			case !r.dirty:
-			case awaited(r.Meeting):
-				now = append(now, r.ID)
-			default:
-				soon = append(soon, r.ID)
-			}
-		}
-		if err := makeDue(ctx, tx, now, priorityHuman, 0); err != nil {
-			return err
-		}
-		if err := makeDue(ctx, tx, soon, priorityOf(x.changed), settle); err != nil {
+		if err := x.makeDue(ctx, tx); err != nil {
 			return err
 		}
 		return closeRead(ctx, tx, w, t.until(w.NextAudit), x.stale)
@@ -77,6 +64,46 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 		return result, t.guard(ctx, w.Room.ID, result.Suspected)
 	}
 	return result, err
+}
+
+// makeDue makes the meetings due that the read changed. Of an import, what
+// starts soonest comes first, whichever room it was read from.
+func (x *windowDiff) makeDue(ctx context.Context, tx pgx.Tx) error {
+	var now, soon []meeting.ID
+	var after []float64
+	priority := priorityOf(x.changed)
+	for _, r := range x.records {
+		switch {
+		case !r.dirty:
+		case awaited(r.Meeting):
+			now = append(now, r.ID)
+		default:
+			soon = append(soon, r.ID)
+			wait := settle
+			if priority == priorityArchive {
+				wait += untilNext(r.Meeting, x.now).Seconds() / 1e7
+			}
+			after = append(after, wait)
+		}
+	}
+	if err := makeDue(ctx, tx, now, priorityHuman, 0); err != nil {
+		return err
+	}
+	return makeDueAfter(ctx, tx, soon, after, priority)
+}
+
+// untilNext returns how soon a room shows the meeting to begin; nothing if none
+// shows it any more, or one does now.
+func untilNext(m *meeting.Meeting, now time.Time) time.Duration {
+	var next time.Time
+	for _, o := range m.Occurrences {
+		for _, c := range o.Cells {
+			if c.SeenSpan.End.After(now) && (next.IsZero() || c.SeenSpan.Start.Before(next)) {
+				next = c.SeenSpan.Start
+			}
+		}
+	}
+	return max(0, next.Sub(now))
 }
 
 // priorityOf lets a first import yield to what people do now.
