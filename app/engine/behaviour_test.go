@@ -447,13 +447,14 @@ func TestAListThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 		}
 		s.fail(enginetest.Bookings, "List", first(1, enginetest.Fault{Err: transient()}))
 		s.DropConnections(false)
-		for len(s.calls) < 3 {
+		for synctest.Wait(); len(s.calls) < 3; synctest.Wait() {
 			pass(100 * time.Millisecond)
 		}
 		pass(500 * time.Millisecond)
 		require.Len(t, s.Meetings(), 1, "the others were compared")
 		pass(2 * time.Second)
 		require.Empty(t, s.Meetings())
+		synctest.Wait()
 		require.Len(t, s.calls, 4, "only what was left is read again")
 	})
 }
