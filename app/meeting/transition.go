@@ -220,13 +220,14 @@ func (o *Occurrence) Agreed(span Span, rooms []RoomID) { o.agree(span, rooms) }
 
 // Answered records that no answer is outstanding: these rooms hold the span.
 // A room that let go of its entry since the last look at the organizer's copy
-// does not, whatever the copy said.
+// does not, whatever the copy said, nor does one that shows another time since:
+// somebody moved the meeting in between.
 func (o *Occurrence) Answered(span Span, rooms []RoomID, at Moment) {
 	o.AskedBy, o.AskedAt, o.ExchangeTick = Nobody, time.Time{}, at.Tick
 	for i := range o.Cells {
 		c := &o.Cells[i]
 		switch {
-		case c.Seen == None && c.SeenAt.After(o.CopyCheckedAt):
+		case c.SeenAt.After(o.CopyCheckedAt) && (c.Seen == None || c.Seen == Booked && !c.SeenSpan.Equal(span)):
 		case slices.Contains(rooms, c.Room):
 			c.see(Booked, span, at.Now)
 		case c.Invited:

@@ -316,6 +316,17 @@ func TestAnsweredAndAgreed(t *testing.T) {
 	require.False(t, o.CellOf(1).BaseIn)
 }
 
+func TestAnAnswerDoesNotHideWhatARoomShowsSince(t *testing.T) {
+	o := created(t)
+	o.Looked(copyAt(ten, lines{"one@example.com": said(meeting.Accepted, 2), "two@example.com": said(meeting.Declined, 2)}), rooms, moment(3))
+	// While this is worked on a person moves the meeting, and both rooms accept.
+	o.See(1, &meeting.Sighting{Span: eleven, Presence: meeting.Booked}, 4, moment(4).Now)
+	o.See(2, &meeting.Sighting{Span: eleven, Presence: meeting.Booked}, 4, moment(4).Now)
+	o.Answered(ten, []meeting.RoomID{1}, moment(5))
+	require.Equal(t, eleven, o.CellOf(1).SeenSpan)
+	require.Equal(t, eleven, o.CellOf(2).SeenSpan)
+}
+
 func TestReverted(t *testing.T) {
 	o := held(t)
 	o.SeeBooking(true, eleven, []meeting.AssetID{10, 11}, 4)

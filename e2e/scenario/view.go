@@ -270,7 +270,7 @@ func (c *comparison) play(ctx context.Context, p *Play) error {
 		different, err := c.different(ctx, p)
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("after %v\n%s", limit, instead)
+			return fmt.Errorf("after %v\n%s%s", limit, instead, c.beside(context.WithoutCancel(ctx), p))
 		case err != nil:
 			return err
 		case different == "" && (!c.settled || !since.IsZero() && time.Since(since) >= lasting):
@@ -290,6 +290,22 @@ func (c *comparison) play(ctx context.Context, p *Play) error {
 		}
 		rest(ctx, pause)
 	}
+}
+
+// beside lists what both sides show, where only a part of it was looked at.
+func (c *comparison) beside(ctx context.Context, p *Play) string {
+	if !c.some {
+		return ""
+	}
+	sights, err := p.everything(ctx)
+	if err != nil {
+		return "\n" + err.Error()
+	}
+	lines := []string{"\nall there is:"}
+	for _, s := range sights {
+		lines = append(lines, s.text+p.called(s))
+	}
+	return strings.Join(lines, "\n  ")
 }
 
 // different tells what is not as it was written, line by line; empty when all
