@@ -82,7 +82,8 @@ func NewWorld(ctx context.Context, scenarios []*Scenario, o Options) (w *World, 
 	}
 	configuration := w.Configuration()
 	configuration["horizonDays"] = 730
-	if _, err := w.Configure(ctx, configuration); err != nil {
+	id, err := w.Configure(ctx, configuration)
+	if err != nil {
 		return w, err
 	}
 	wanted := len(seed.RoomLists[0].Rooms)
@@ -90,6 +91,9 @@ func NewWorld(ctx context.Context, scenarios []*Scenario, o Options) (w *World, 
 		assets, err := w.assets(ctx)
 		return len(assets) >= wanted, err
 	})
+	if err == nil {
+		err = w.heard(ctx, id)
+	}
 	if err != nil {
 		return w, err
 	}
@@ -97,6 +101,19 @@ func NewWorld(ctx context.Context, scenarios []*Scenario, o Options) (w *World, 
 	w.watch, w.stop = newWatch(w.Control), cancel
 	go w.watch.run(watching)
 	return w, nil
+}
+
+// heard waits until the app hears of bookings.
+func (w *World) heard(ctx context.Context, configuration int64) error {
+	return stage.Until(ctx, time.Minute, "the app hears of bookings", func() (bool, error) {
+		var status struct {
+			From struct {
+				Connected bool `json:"connected"`
+			} `json:"fromBookings"`
+		}
+		err := w.Call(ctx, http.MethodGet, fmt.Sprintf("/configs/%d/status", configuration), nil, &status)
+		return status.From.Connected, err
+	})
 }
 
 // Close takes the stage down.
