@@ -51,6 +51,12 @@ type Deps struct {
 	Page http.Handler
 	// Rooms, if set, is what the dashboard shows.
 	Rooms ProjectRooms
+	// Callers, if set, decides who may call; else everybody may, as behind
+	// Eliona's proxy.
+	Callers Callers
+	// AllowedOrigins are those of web pages, besides the ones that come by the
+	// same host as the API, that may call it from a browser; see ValidateOrigin.
+	AllowedOrigins []string
 	// Changed, if set, is called after a configuration was stored or deleted.
 	// It must not block.
 	Changed func(id int64)
@@ -105,7 +111,17 @@ func NewHandler(deps Deps) (http.Handler, error) {
 		Middlewares:      []apiserver.MiddlewareFunc{strictBody},
 		ErrorHandlerFunc: malformed,
 	})
-	return report.recoverPanics(headers(limitBody(cleanPath(report.identify(router))))), nil
+	// From the outside in: everything below the guard has a caller who may call,
+	// whatever serves it.
+	api := report.identify(router)
+	if deps.Callers != nil {
+		api = guard{callers: deps.Callers, log: deps.Logger, next: api}
+	}
+	known, err := newOrigins(deps.AllowedOrigins, limitBody(cleanPath(api)))
+	if err != nil {
+		return nil, err
+	}
+	return report.recoverPanics(headers(known)), nil
 }
 
 // service answers all operations of the generated server.

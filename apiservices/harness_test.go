@@ -72,7 +72,8 @@ type api struct {
 	unattended atomic.Bool // nobody looks after the configurations
 }
 
-func serve(t testing.TB) *api {
+// serve starts the API; change, if given, changes what it works with.
+func serve(t testing.TB, change ...func(*apiservices.Deps)) *api {
 	t.Helper()
 	keys, err := conf.NewKeys(bytes.Repeat([]byte{1}, 32))
 	require.NoError(t, err)
@@ -86,7 +87,7 @@ func serve(t testing.TB) *api {
 	a.start(t, repository, health.NewDesk(health.DeskOptions{
 		Configurations: repository, DB: state, Metrics: health.NewMetrics(state, "3f2a1bc", "2026-11-22T09:00:00Z"),
 		Supervised: func() bool { return !a.unattended.Load() },
-	}))
+	}), change...)
 	a.db, a.repository, a.state = db, repository, state
 	return a
 }
@@ -98,17 +99,21 @@ func serveStore(t *testing.T, store apiservices.ConfigurationStore) *api {
 	return a
 }
 
-func (a *api) start(t testing.TB, store apiservices.ConfigurationStore, operations apiservices.Operations) {
+func (a *api) start(t testing.TB, store apiservices.ConfigurationStore, operations apiservices.Operations, change ...func(*apiservices.Deps)) {
 	t.Helper()
 	a.log, a.changed, a.operations, a.checker = &syncBuffer{}, &changes{}, operations, &checker{}
-	handler, err := apiservices.NewHandler(apiservices.Deps{
+	deps := apiservices.Deps{
 		Configurations: store,
 		Operations:     operations,
 		Checker:        a.checker,
 		Changed:        a.changed.add,
 		Version:        apiservices.Version{Commit: "3f2a1bc", Timestamp: "2026-11-22T09:00:00Z"},
 		Logger:         slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	for _, c := range change {
+		c(&deps)
+	}
+	handler, err := apiservices.NewHandler(deps)
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

@@ -15,20 +15,12 @@ import (
 	"ews/apiserver"
 )
 
-// headers lets the front end of Eliona call the API from its own origin, and
-// keeps configurations out of caches.
+// headers keeps answers out of caches, and browsers from guessing what they are.
 func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Access-Control-Allow-Origin", "*")
 		header.Set("Cache-Control", "no-store")
 		header.Set("X-Content-Type-Options", "nosniff")
-		if r.Method == http.MethodOptions {
-			header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
-			header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Api-Key")
-			w.WriteHeader(http.StatusOK)
-			return
-		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ews/apiservices"
+	"ews/app/access"
 	"ews/app/health"
 	"ews/conf"
 	"ews/db"
@@ -134,7 +135,12 @@ func work(ctx context.Context, o Options, client *eliona.Client, database *store
 	if err != nil {
 		return fmt.Errorf("preparing the page: %w", err)
 	}
+	var callers apiservices.Callers // of an interface: without a door it has to be nil
+	if o.DemandToken {
+		callers = access.New(askEliona(client), o.Log.With("component", "api"))
+	}
 	api, err := apiservices.NewHandler(apiservices.Deps{
+		Callers: callers, AllowedOrigins: o.AllowedOrigins,
 		Configurations: configurations, Operations: desk, Page: operators, Rooms: desk,
 		Checker: newChecker(client, o.Log.With("component", "check")),
 		Changed: func(int64) { supervisor.look() },
@@ -173,5 +179,20 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-timer.C:
 		return true
+	}
+}
+
+// askEliona asks Eliona whether it lets a caller see this app.
+func askEliona(client *eliona.Client) access.Ask {
+	return func(ctx context.Context, c apiservices.Credential) error {
+		err := client.Admits(ctx, eliona.Caller(c))
+		e, ok := errors.AsType[*eliona.Error](err)
+		switch {
+		case ok && e.Status == http.StatusUnauthorized:
+			return apiservices.ErrNotAdmitted
+		case ok && e.Status == http.StatusForbidden:
+			return apiservices.ErrNotAllowed
+		}
+		return err
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net/url"
 	"strconv"
+	"strings"
 
+	"ews/apiservices"
 	"ews/conf"
 )
 
@@ -15,7 +17,9 @@ type Options struct {
 	InitConnectionString string // of the role that may create the schema; the same by default
 	APIEndpoint          string // of the Eliona API v2
 	APIToken             string
-	Port                 int // of the app's own API
+	Port                 int      // of the app's own API
+	DemandToken          bool     // every call of the app's API needs a token of Eliona or an API key
+	AllowedOrigins       []string // of web pages that may call the app's API from elsewhere
 	Keys                 conf.Keys
 	Commit, Built        string
 	Log                  *slog.Logger
@@ -36,6 +40,19 @@ func OptionsFromEnvironment(env func(string) (string, bool)) (Options, error) {
 	var err error
 	if o.Port, err = portOf(env); err != nil {
 		return Options{}, err
+	}
+	switch how := get("API_AUTHENTICATION", "proxy"); how {
+	case "proxy":
+	case "token":
+		o.DemandToken = true
+	default:
+		return Options{}, fmt.Errorf("API_AUTHENTICATION must be proxy or token, not %q", how)
+	}
+	for origin := range strings.FieldsFuncSeq(get("API_ALLOWED_ORIGINS", ""), func(r rune) bool { return r == ',' || r == ' ' }) {
+		if err := apiservices.ValidateOrigin(origin); err != nil {
+			return Options{}, fmt.Errorf("API_ALLOWED_ORIGINS: %w", err)
+		}
+		o.AllowedOrigins = append(o.AllowedOrigins, origin)
 	}
 	o.Keys, err = conf.KeysFromEnvironment(func(name string) string { return get(name, "") })
 	if err != nil {

@@ -40,6 +40,12 @@ func TestOptionsAreRead(t *testing.T) {
 	require.Equal(t, "token", o.APIToken)
 	require.Zero(t, o.Port)
 	require.True(t, o.Keys.Configured())
+	o, err = OptionsFromEnvironment(environment(
+		"CONNECTION_STRING", database, "API_AUTHENTICATION", "token", "API_ALLOWED_ORIGINS", "https://eliona.example.com, http://localhost:8080,*",
+	))
+	require.NoError(t, err)
+	require.True(t, o.DemandToken)
+	require.Equal(t, []string{"https://eliona.example.com", "http://localhost:8080", "*"}, o.AllowedOrigins)
 }
 
 // The message of an error names the variable; it goes to a log that many read.
@@ -55,6 +61,9 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		{"API_SERVER_PORT", "http"},
 		{"API_SERVER_PORT", "-1"},
 		{"API_SERVER_PORT", "65536"},
+		{"API_AUTHENTICATION", "yes"},
+		{"API_ALLOWED_ORIGINS", "eliona.example.com"},
+		{"API_ALLOWED_ORIGINS", "https://eliona.example.com, https://eliona.example.com/apps"},
 		{conf.KeyVariable, "forgotten"},
 		{conf.PreviousKeyVariable, "forgotten"},
 		{conf.KeyFileVariable, "/does/not/exist"},

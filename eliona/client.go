@@ -117,7 +117,8 @@ type request struct {
 	method    string
 	path      string
 	query     url.Values
-	body      any // encoded as JSON unless nil; json.RawMessage goes as it is
+	body      any     // encoded as JSON unless nil; json.RawMessage goes as it is
+	as        *Caller // nil: the app itself
 }
 
 // do sends a request and gives the body of a 2xx answer.
@@ -139,7 +140,7 @@ func (c *Client) do(ctx context.Context, r request) ([]byte, error) {
 	if err != nil {
 		return nil, bug(r.operation, "cannot make the request")
 	}
-	httpRequest.Header.Set("X-API-Key", c.token)
+	c.authorize(httpRequest.Header, r.as)
 	httpRequest.Header.Set("Accept", "application/json")
 	if body != nil {
 		httpRequest.Header.Set("Content-Type", "application/json")
@@ -166,6 +167,18 @@ func (c *Client) do(ctx context.Context, r request) ([]byte, error) {
 		}
 	}
 	return answer, nil
+}
+
+// authorize says in whose name a request is made.
+func (c *Client) authorize(header http.Header, as *Caller) {
+	switch {
+	case as == nil:
+		header.Set("X-API-Key", c.token)
+	case as.Key != "":
+		header.Set("X-API-Key", as.Key)
+	default:
+		header.Set("Authorization", "Bearer "+as.Token)
+	}
 }
 
 func (c *Client) failure(r request, response *http.Response, body []byte) *Error {
