@@ -182,9 +182,11 @@ func TestP20P21TheClientCannotSetActive(t *testing.T) {
 	require.Equal(t, false, a.call(t, http.MethodGet, path, nil).object(t)["active"])
 	require.NoError(t, a.repository.SetActive(t.Context(), a.only(t).ID, true))
 	require.Equal(t, true, a.call(t, http.MethodGet, path, nil).object(t)["active"])
-	changed := a.call(t, http.MethodPut, path, with(with(minimal(), "active", true), "enable", false))
-	require.Equal(t, false, changed.object(t)["active"], "the app tells when it works with the new settings")
+	changed := a.call(t, http.MethodPut, path, with(with(minimal(), "active", false), "enable", false))
+	require.Equal(t, true, changed.object(t)["active"], "the app tells when it has ended its work")
 	require.Equal(t, false, changed.object(t)["enable"])
+	changed = a.call(t, http.MethodPut, path, with(minimal(), "active", true))
+	require.Equal(t, false, changed.object(t)["active"], "the app tells when it works with the new settings")
 }
 
 func TestP22TheUserIsTheCallerAndCannotBeSet(t *testing.T) {

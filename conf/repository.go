@@ -82,8 +82,9 @@ func (r *Repository) Insert(ctx context.Context, c Configuration, caller string)
 }
 
 // Update replaces the settings of a configuration and raises its version. The
-// version in c must be the stored one, else ErrConflict. Status is left alone;
-// Active is false until the app works with the new settings.
+// version in c must be the stored one, else ErrConflict. Status is left alone.
+// Active is false until the app works with the new settings; where they end the
+// work, the app tells when it has ended.
 func (r *Repository) Update(ctx context.Context, c Configuration, caller string) (Configuration, error) {
 	c = c.Normalized()
 	row, err := toRow(c)
@@ -104,7 +105,11 @@ func (r *Repository) Update(ctx context.Context, c Configuration, caller string)
 		}
 		row.Version = before.Version + 1
 		r.seal(row, c)
-		if _, err := row.Update(ctx, tx, boil.Whitelist(append(settingColumns().Cols, generated.ConfigurationColumns.Active)...)); err != nil {
+		columns := settingColumns()
+		if c.Enable {
+			columns.Cols = append(columns.Cols, generated.ConfigurationColumns.Active)
+		}
+		if _, err := row.Update(ctx, tx, columns); err != nil {
 			return fmt.Errorf("updating configuration %d: %w", c.ID, err)
 		}
 		if err := audit(ctx, tx, ActionUpdate, caller, c.ID, changed(r.fromRow(before), c)); err != nil {

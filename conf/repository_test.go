@@ -73,13 +73,15 @@ func TestAnUpdateReplacesTheSettingsAndRaisesTheVersion(t *testing.T) {
 	c.ID, c.Version = stored.ID, stored.Version
 	updated, err := repository.Update(t.Context(), c, "43")
 	require.NoError(t, err)
-	require.False(t, updated.Active, "the app does not work with the new settings yet")
+	require.True(t, updated.Active, "a disabled configuration is active until its work has ended")
 	require.Equal(t, "auth", updated.Status.Code, "what the app reports is not part of an update")
-	c.Version, c.Status = 2, updated.Status
+	c.Version, c.Active, c.Status = 2, true, updated.Status
 	require.Equal(t, c, updated)
 
-	_, err = repository.Update(t.Context(), c, "43")
+	c.Enable = true
+	updated, err = repository.Update(t.Context(), c, "43")
 	require.NoError(t, err)
+	require.False(t, updated.Active, "the app does not work with the new settings yet")
 	_, err = repository.Update(t.Context(), c, "43")
 	require.ErrorIs(t, err, conf.ErrConflict, "based on a version that is no longer the stored one")
 }

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,9 @@ type stage struct {
 	*enginetest.World
 	p     *enginetest.Process
 	begin time.Time
-	calls []made
+
+	mu    sync.Mutex
+	noted []made
 }
 
 // made is a call that was made, and when.
@@ -58,8 +61,11 @@ func (s *stage) fail(port enginetest.Port, method string, how func(n int, c engi
 		if c.Port != port || c.Method != method {
 			return nil
 		}
-		s.calls = append(s.calls, made{c, time.Since(s.begin)})
-		return how(len(s.calls), c)
+		s.mu.Lock()
+		s.noted = append(s.noted, made{c, time.Since(s.begin)})
+		n := len(s.noted)
+		s.mu.Unlock()
+		return how(n, c)
 	})
 }
 
@@ -78,7 +84,17 @@ func first(n int, f enginetest.Fault) func(int, enginetest.Call) *enginetest.Fau
 	}
 }
 
-func (s *stage) gap(i int) time.Duration { return s.calls[i].at - s.calls[i-1].at }
+// calls are those that are watched, so far.
+func (s *stage) calls() []made {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.noted)
+}
+
+func (s *stage) gap(i int) time.Duration {
+	calls := s.calls()
+	return calls[i].at - calls[i-1].at
+}
 
 func (s *stage) hour(i int) meeting.Span {
 	start := s.begin.Add(time.Duration(24+i) * time.Hour)
@@ -158,7 +174,7 @@ func TestATransientFailureIsRepeatedMoreAndMoreSlowly(t *testing.T) {
 		id := s.book(0)
 		pass(2 * time.Minute)
 		require.True(t, s.granted(id))
-		require.Len(t, s.calls, 6)
+		require.Len(t, s.calls(), 6)
 		for i := 1; i <= 5; i++ {
 			wait := time.Second << (i - 1)
 			require.InDelta(t, 0.9*wait.Seconds(), s.gap(i).Seconds(), 0.1*wait.Seconds()+0.5)
@@ -187,7 +203,7 @@ func TestAStaleReadIsRepeatedAtOnce(t *testing.T) {
 		s.fail(enginetest.Calendar, "Update", first(3, enginetest.Fault{Err: &engine.Error{Class: engine.Stale, Code: "stale"}}))
 		s.MoveBooking(id, s.hour(3), new(enginetest.Dice))
 		pass(4 * time.Second)
-		require.Len(t, s.calls, 4)
+		require.Len(t, s.calls(), 4)
 		s.same(t)
 		require.True(t, s.granted(id))
 	})
@@ -215,9 +231,9 @@ func TestADateThatTheBookingAppRefusesWaitsAlone(t *testing.T) {
 		s.invite(8, room)
 		pass(time.Minute)
 		require.Equal(t, 6, s.LiveBookings(), "other meetings of the room pass")
-		tried := len(s.calls)
+		tried := len(s.calls())
 		pass(30 * time.Minute)
-		require.Len(t, s.calls, tried, "it is not tried again and again")
+		require.Len(t, s.calls(), tried, "it is not tried again and again")
 
 		s.Calls(nil)
 		pass(40 * time.Minute)
@@ -252,9 +268,9 @@ func TestARefusedOperationHoldsUpNoOtherDate(t *testing.T) {
 		pass(time.Minute)
 		require.Equal(t, 2, s.LiveBookings())
 		require.Equal(t, []string{"refused"}, s.Parked())
-		tried := len(s.calls)
+		tried := len(s.calls())
 		pass(30 * time.Minute)
-		require.Len(t, s.calls, tried)
+		require.Len(t, s.calls(), tried)
 		s.Calls(nil)
 		pass(time.Hour)
 		require.Equal(t, 1, s.LiveBookings())
@@ -267,7 +283,7 @@ func TestWhatTheBookingAppRefusesIsParkedUntilSomethingChanges(t *testing.T) {
 		s.fail(enginetest.Bookings, "Write", always(&engine.Error{Class: engine.Refused, Code: engine.CodeClash}))
 		slot := s.invite(0, s.Rooms()[0])
 		pass(40 * time.Minute)
-		require.Len(t, s.calls, 1)
+		require.Len(t, s.calls(), 1)
 		require.Equal(t, []string{engine.CodeClash}, s.Parked())
 		require.LessOrEqual(t, s.notices(engine.CodeClash), 1)
 		s.Calls(nil)
@@ -284,7 +300,7 @@ func TestWhatExchangeRefusesIsWithdrawnWithOneNotice(t *testing.T) {
 		id := s.book(0)
 		pass(time.Hour)
 		require.False(t, s.live(id))
-		require.Len(t, s.calls, 1)
+		require.Len(t, s.calls(), 1)
 		require.Equal(t, 1, s.notices(engine.CodeFailed))
 	})
 }
@@ -347,9 +363,9 @@ func TestAnUnknownEndIsWaitedForAndLookedUp(t *testing.T) {
 				require.True(t, s.granted(id))
 				require.Len(t, s.Meetings(), 1)
 				if after {
-					require.Len(t, s.calls, 1)
+					require.Len(t, s.calls(), 1)
 				} else {
-					require.Len(t, s.calls, 2)
+					require.Len(t, s.calls(), 2)
 					require.GreaterOrEqual(t, s.gap(1), 5*time.Second)
 				}
 			})
@@ -366,7 +382,7 @@ func TestAWriteOfUnknownEndIsFoundAgain(t *testing.T) {
 				}))
 				s.invite(0, s.Rooms()[0])
 				pass(time.Minute)
-				require.Len(t, s.calls, 1)
+				require.Len(t, s.calls(), 1)
 				require.Equal(t, 1, s.LiveBookings(), "and its echo was not taken for a stranger")
 				require.Len(t, s.Meetings(), 1)
 				s.same(t)
@@ -447,15 +463,14 @@ func TestAListThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 		}
 		s.fail(enginetest.Bookings, "List", first(1, enginetest.Fault{Err: transient()}))
 		s.DropConnections(false)
-		for synctest.Wait(); len(s.calls) < 3; synctest.Wait() {
+		for len(s.calls()) < 3 {
 			pass(100 * time.Millisecond)
 		}
 		pass(500 * time.Millisecond)
 		require.Len(t, s.Meetings(), 1, "the others were compared")
 		pass(2 * time.Second)
 		require.Empty(t, s.Meetings())
-		synctest.Wait()
-		require.Len(t, s.calls, 4, "only what was left is read again")
+		require.Len(t, s.calls(), 4, "only what was left is read again")
 	})
 }
 
@@ -465,8 +480,8 @@ func TestABookingAppThatIsGoneIsNotAskedForEveryList(t *testing.T) {
 		s.DropConnections(true)
 		s.DropConnections(false)
 		pass(20 * time.Minute)
-		require.Greater(t, len(s.calls), 20)
-		require.Less(t, len(s.calls), 100, "of six lists at most three, every two minutes")
+		require.Greater(t, len(s.calls()), 20)
+		require.Less(t, len(s.calls()), 100, "of six lists at most three, every two minutes")
 		s.Calls(nil)
 		pass(3 * time.Minute)
 		s.same(t)
@@ -521,7 +536,7 @@ func TestManyMessagesOfABookingAreOneLook(t *testing.T) {
 			s.MoveBooking(id, s.hour(i%5), new(enginetest.Dice))
 		}
 		pass(10 * time.Second)
-		require.Less(t, len(s.calls), 10)
+		require.Less(t, len(s.calls()), 10)
 		s.same(t)
 	})
 }
@@ -541,7 +556,7 @@ func TestAStopFinishesWhatIsUnderWay(t *testing.T) {
 		require.Len(t, s.Meetings(), 1)
 		s.p = s.Start(t.Context(), "p2", settings())
 		pass(20 * time.Second)
-		require.Len(t, s.calls, 2, "what was finished is not sent again")
+		require.Len(t, s.calls(), 2, "what was finished is not sent again")
 		require.True(t, s.granted(first))
 		require.True(t, s.granted(second))
 	})
