@@ -25,11 +25,12 @@ type app struct {
 // booking is a booking of the Booking app.
 type booking struct {
 	engine.Booking
-	of     Slot // the occurrence it stands for; empty until we know it
-	ours   bool // made by us
-	wish   wish // of the person who changed it last
-	person bool // cancelled by a person
-	spans  []meeting.Span
+	of      Slot           // the occurrence it stands for; empty until we know it
+	ours    bool           // made by us
+	wish    wish           // of the person who changed it last
+	person  bool           // cancelled by a person
+	because meeting.Reason // cancelled by us
+	spans   []meeting.Span
 }
 
 // wish is what a person last asked for in Eliona.
@@ -212,7 +213,8 @@ func (b *bookings) Cancel(ctx context.Context, id meeting.BookingID, reason meet
 			return struct{}{}, nil
 		}
 		b.w.note("    because %s", reason)
-		one.Cancelled = true
+		b.w.weCancel(one.of, "booking", false)
+		one.Cancelled, one.because = true, reason
 		if d := b.w.dice(); b.w.app.echoes {
 			b.w.app.push(d, nil, one)
 		}
@@ -370,7 +372,7 @@ func (w *World) due(line *connection) ([]message, time.Duration) {
 	return due, wait
 }
 
-// DropConnections ends all subscriptions; what was not delivered is lost.
+// DropConnections ends all subscriptions, to rooms' calendars too; what was not delivered is lost.
 // While down is set, nobody can connect again.
 func (w *World) DropConnections(down bool) {
 	defer w.lock()()
@@ -379,4 +381,5 @@ func (w *World) DropConnections(down bool) {
 		close(line.dropped)
 	}
 	w.app.lines = nil
+	w.exchange.dropStreams()
 }

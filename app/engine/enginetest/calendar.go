@@ -179,6 +179,7 @@ func (c *calendar) Cancel(ctx context.Context, p engine.Place) (bool, error) {
 		if m == nil || !m.live {
 			return false, nil
 		}
+		c.w.weCancel(m.Slot, "meeting", m.ref == "")
 		c.w.exchange.cancel(m, c.w.dice())
 		return true, nil
 	})
@@ -190,6 +191,7 @@ func (c *calendar) Release(ctx context.Context, room meeting.Address, p engine.P
 	_, err := call(ctx, c.p, what, func() (struct{}, error) {
 		s := seat{Slot{p.UID, p.Key}, room}
 		if it := c.w.exchange.itemOf(s); it != nil {
+			c.w.weCancel(s.Slot, "entry of a room", false)
 			c.w.exchange.drop(room, it)
 			c.w.exchange.answer(s, c.w.exchange.handled[s], meeting.Declined)
 		}

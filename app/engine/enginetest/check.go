@@ -11,8 +11,8 @@ import (
 // stored looks at a change of the engine's records.
 func (w *World) stored(s Slot, was, now *meeting.Occurrence) {
 	b := w.app.find(was.Booking)
-	if before, after := brief(was), brief(now); before != after {
-		w.note("        %v: %s", s, after)
+	if before, after := knowledge(was), knowledge(now); !before.equal(after) {
+		w.note("        %v: %v", s, after)
 	}
 	if now.Refusal == meeting.ReasonError {
 		w.fate(s).Declined = true
@@ -31,9 +31,28 @@ func (w *World) stored(s Slot, was, now *meeting.Occurrence) {
 	}
 }
 
-// brief shows what the engine knows of an occurrence.
-func brief(o *meeting.Occurrence) string {
-	out := &strings.Builder{}
+// known is what the engine knows of an occurrence, as far as a story tells it.
+type known struct {
+	meeting.Occurrence
+}
+
+func knowledge(o *meeting.Occurrence) known {
+	k := known{*o}
+	k.Cells = slices.Clone(o.Cells)
+	return k
+}
+
+func (k known) equal(o known) bool {
+	return k.Booking == o.Booking && k.BookingLive == o.BookingLive && k.BaseLive == o.BaseLive &&
+		k.Copy == o.Copy && k.CopySpan.Equal(o.CopySpan) && k.AskedBy == o.AskedBy &&
+		slices.EqualFunc(k.Cells, o.Cells, func(a, b meeting.Cell) bool {
+			return a.Room == b.Room && a.Seen == b.Seen && a.SeenSpan.Equal(b.SeenSpan) && a.BaseIn == b.BaseIn &&
+				a.Invited == b.Invited && a.Answer == b.Answer
+		})
+}
+
+func (k known) String() string {
+	o, out := k.Occurrence, &strings.Builder{}
 	fmt.Fprintf(out, "booking %d %v, base %v, copy %s %v, asked by %q", o.Booking, o.BookingLive, o.BaseLive, o.Copy, o.CopySpan.Start.Format("15:04"), o.AskedBy)
 	for _, c := range o.Cells {
 		fmt.Fprintf(out, "; room %d %s %s", c.Room, c.Seen, c.SeenSpan.Start.Format("15:04"))
@@ -45,6 +64,23 @@ func brief(o *meeting.Occurrence) string {
 		}
 	}
 	return out.String()
+}
+
+// excused tells whether something happened that may end an occurrence.
+func (f *Fate) excused() bool {
+	return f.Cancelled || f.Renewed || f.Declined || f.Ghost || f.Emptied
+}
+
+// weCancel looks at a cancellation of ours when it takes effect (I4).
+func (w *World) weCancel(s Slot, what string, theirs bool) {
+	f := w.fate(s)
+	justified := f.excused()
+	if theirs {
+		justified = f.Cancelled || f.Renewed || f.Ghost
+	}
+	if !justified && !f.Silent {
+		w.violate("I4: %v: we cancel the %s, though nobody cancelled it and no room declined", s, what)
+	}
 }
 
 // Silent tells whether a room stayed silent, or a message was lost.
@@ -171,8 +207,7 @@ func (j *judge) judge(s Slot) {
 	if c != nil && !c.live && c.ref == "" && !f.Cancelled && !f.Renewed && !f.Ghost {
 		j.find("I4: %v: a meeting of people was cancelled", s)
 	}
-	excused := f.Cancelled || f.Renewed || f.Declined || f.Ghost || f.Emptied
-	if !excused && (b == nil || len(holding) == 0 || !live) {
+	if !f.excused() && (b == nil || len(holding) == 0 || !live) {
 		j.find("I4: %v: nobody cancelled it: booking %v, copy %v, rooms %v", s, b != nil, live, holding)
 	}
 }

@@ -21,6 +21,7 @@ type exchange struct {
 	items    map[meeting.Address][]*item
 	handled  map[seat]int // highest sequence a room has processed
 	feeds    map[meeting.Address]*feed
+	streams  []*stream
 	answered map[seat]time.Time // of a room's last answer, in whole seconds, never the same one twice
 	resets   bool
 	sendsAll bool
@@ -180,12 +181,14 @@ func (x *exchange) put(room meeting.Address, it *item) {
 		x.items[room] = append(x.items[room], it)
 	}
 	x.feeds[room].entries = append(x.feeds[room].entries, entry{item: it.id})
+	x.hint(room)
 }
 
 func (x *exchange) drop(room meeting.Address, it *item) {
 	x.w.note("      %s no longer shows %v at %v", room, it.Slot, it.span)
 	x.items[room] = slices.DeleteFunc(x.items[room], func(other *item) bool { return other == it })
 	x.feeds[room].entries = append(x.feeds[room].entries, entry{it.id, true})
+	x.hint(room)
 }
 
 // send carries a request or a cancellation to a room.

@@ -28,12 +28,17 @@ func (w *World) Meetings() []Slot {
 func (w *World) Bookings() []meeting.BookingID {
 	defer w.lock()()
 	var out []meeting.BookingID
-	for _, b := range w.app.live() {
-		if r, _ := w.database.byBooking(b.ID); !b.ours || r != nil {
-			out = append(out, b.ID)
-		}
+	for _, b := range w.app.touchable() {
+		out = append(out, b.ID)
 	}
 	return out
+}
+
+func (a *app) touchable() []*booking {
+	return slices.DeleteFunc(a.live(), func(b *booking) bool {
+		r, _ := a.w.database.byBooking(b.ID)
+		return b.ours && r == nil
+	})
 }
 
 // Outlook.
@@ -43,6 +48,18 @@ func (w *World) Invite(organizer meeting.Address, s Slot, span meeting.Span, roo
 	defer w.lock()()
 	w.note("- %s invites %v to %v at %v", organizer, rooms, s, span)
 	w.exchange.invite(orgCopy{Slot: s, mailbox: organizer, span: span}, rooms, d)
+}
+
+// Extend adds a date to the series that a date belongs to, in the same rooms.
+func (w *World) Extend(s Slot, span meeting.Span, d *Dice) {
+	defer w.lock()()
+	c, added := w.exchange.copyOf(s), Slot{s.UID, meeting.KeyOf(span.Start)}
+	if c == nil || !c.live || c.ref != "" || len(c.rooms) == 0 || w.exchange.copyOf(added) != nil {
+		return
+	}
+	rooms := slices.Sorted(maps.Keys(c.rooms))
+	w.note("- %v is added at %v in %v", added, span, rooms)
+	w.exchange.invite(orgCopy{Slot: added, mailbox: c.mailbox, span: span}, rooms, d)
 }
 
 // Move changes a meeting's time in Outlook.
@@ -169,6 +186,24 @@ func (w *World) Book(organizer string, span meeting.Span, rooms []meeting.Addres
 	return b.ID
 }
 
+// BookGroup makes bookings of one group in Eliona, which are told together.
+func (w *World) BookGroup(organizer string, spans []meeting.Span, rooms []meeting.Address, d *Dice) {
+	defer w.lock()()
+	assets := w.assetsOf(rooms)
+	if len(assets) == 0 {
+		return
+	}
+	var group meeting.GroupID
+	var made []*booking
+	for _, span := range spans {
+		b := w.app.book(group, organizer, span, assets)
+		b.wish, group = wish{span, rooms}, b.Group
+		made = append(made, b)
+		w.note("- %s books %v at %v: booking %d of group %d", organizer, rooms, span, b.ID, b.Group)
+	}
+	w.app.push(d, nil, made...)
+}
+
 // MoveBooking changes a booking's time in Eliona.
 func (w *World) MoveBooking(id meeting.BookingID, span meeting.Span, d *Dice) {
 	defer w.lock()()
@@ -193,11 +228,28 @@ func (w *World) ChangeRooms(id meeting.BookingID, rooms []meeting.Address, d *Di
 // CancelBooking cancels a booking in Eliona.
 func (w *World) CancelBooking(id meeting.BookingID, d *Dice) {
 	defer w.lock()()
-	b := w.app.find(id)
-	if b.Cancelled {
-		return
+	if b := w.app.find(id); !b.Cancelled {
+		w.cancelled(b)
+		w.app.push(d, nil, b)
 	}
-	w.note("- booking %d is cancelled in Eliona", id)
+}
+
+// CancelGroup cancels a booking and all others of its group that a person
+// would touch, which is told together.
+func (w *World) CancelGroup(id meeting.BookingID, d *Dice) {
+	defer w.lock()()
+	var all []*booking
+	for _, b := range w.app.touchable() {
+		if b.Group == w.app.find(id).Group {
+			w.cancelled(b)
+			all = append(all, b)
+		}
+	}
+	w.app.push(d, nil, all...)
+}
+
+func (w *World) cancelled(b *booking) {
+	w.note("- booking %d is cancelled in Eliona", b.ID)
 	b.Cancelled, b.person = true, true
 	if b.of != (Slot{}) {
 		f := w.fate(b.of)
@@ -207,7 +259,6 @@ func (w *World) CancelBooking(id meeting.BookingID, d *Dice) {
 			f.Unheard = true // the organizer asks the rooms again at the same time
 		}
 	}
-	w.app.push(d, nil, b)
 }
 
 // Administrators.
@@ -215,7 +266,10 @@ func (w *World) CancelBooking(id meeting.BookingID, d *Dice) {
 // ListRoom puts a room into the room list, or takes it out.
 func (w *World) ListRoom(room meeting.Address, listed bool) {
 	defer w.lock()()
-	w.exchange.listed[room] = listed
+	if w.exchange.listed[room] != listed {
+		w.note("- %s is in the room list: %v", room, listed)
+		w.exchange.listed[room] = listed
+	}
 }
 
 // ResetFeed lets a room's change feed start anew.

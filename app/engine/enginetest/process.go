@@ -44,10 +44,14 @@ func (w *World) Start(ctx context.Context, name string, s engine.Settings) *Proc
 	p := w.NewProcess(name)
 	running, cancel := context.WithCancelCause(ctx)
 	p.cancel = cancel
-	e := engine.New(s, engine.Ports{
+	ports := engine.Ports{
 		Calendar: &calendar{w, p}, Bookings: &bookings{w, p}, Assets: &assets{w, p}, Store: p.term,
 		Log: w.Log(name), Now: p.now,
-	})
+	}
+	if w.mutant != nil {
+		w.mutant.breaks(p, &ports)
+	}
+	e := engine.New(s, ports)
 	go func() {
 		defer close(p.done)
 		p.err = e.Run(running)
@@ -407,6 +411,14 @@ func (w *World) Random(sides, database int) func(Call) *Fault {
 		}
 		return w.mishap(c)
 	}
+}
+
+// NoDatabase makes every call to the database fail.
+func NoDatabase(c Call) *Fault {
+	if c.Port != Store {
+		return nil
+	}
+	return &Fault{Err: errDatabase}
 }
 
 var errDatabase = errors.New("the database does not answer")

@@ -24,8 +24,9 @@ const (
 // Term is one process's time of ownership of the configuration.
 type Term struct {
 	*Database
-	process *Process
-	epoch   int64
+	process  *Process
+	epoch    int64
+	unfenced bool // a mutant
 }
 
 var _ engine.Store = (*Term)(nil)
@@ -39,7 +40,7 @@ func (t *Term) until(at time.Time) time.Time {
 }
 
 func (t *Term) fenced() error {
-	if t.epoch != t.Database.epoch {
+	if t.epoch != t.Database.epoch && !t.unfenced {
 		return engine.ErrFenced
 	}
 	return nil
@@ -55,6 +56,9 @@ func tx[T any](ctx context.Context, t *Term, method string, id meeting.ID, f fun
 		if err := t.fenced(); err != nil {
 			var none T
 			return none, fmt.Errorf("%s: %w", method, err)
+		}
+		if t.epoch != t.Database.epoch {
+			t.world.violate("B8: %s stores by %s, though another process owns the configuration", t.process.Name, method)
 		}
 		return f()
 	})

@@ -28,6 +28,7 @@ type World struct {
 
 	faults func(Call) *Fault
 	delays bool // of calls
+	mutant *Mutant
 	idle   bool // nothing will happen by itself any more
 
 	database *Database
@@ -50,6 +51,8 @@ type Options struct {
 	Hides bool
 	// Delays: calls take a while.
 	Delays bool
+	// Mutant is the defect of all processes; nil if they have none.
+	Mutant *Mutant
 }
 
 // Service is the mailbox that books for users without one. Whoever else has an
@@ -85,7 +88,7 @@ type line struct {
 // New returns a world with rooms and nothing else.
 func New(o Options) *World {
 	w := &World{
-		start: time.Now(), chance: rand.New(rand.NewPCG(o.Seed, 1)), delays: o.Delays, //nolint:gosec // tests repeat their chances
+		start: time.Now(), chance: rand.New(rand.NewPCG(o.Seed, 1)), delays: o.Delays, mutant: o.Mutant, //nolint:gosec // tests repeat their chances
 		fates:  map[Slot]*Fate{},
 		assets: map[string]map[meeting.Address]meeting.AssetID{},
 	}
