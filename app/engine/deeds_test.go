@@ -53,6 +53,7 @@ var (
 	crashes = []deed{
 		{"die", 1, (*arena).die},
 		{"die soon", 2, func(a *arena, d *enginetest.Dice) { a.lead.KillAt(1+d.Roll([]int{60, 20}[d.Roll(2)]), d.Roll(2) == 0) }},
+		{"die writing", 2, func(a *arena, d *enginetest.Dice) { a.lead.KillWriting(d.Roll(3) > 0) }},
 		{"restart", 1, (*arena).restart},
 	}
 	replicas = []deed{

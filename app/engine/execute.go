@@ -172,8 +172,14 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 	if !j.stillPlanned(o, op, before, began) {
 		return j.looked(ctx, o.ID, before, began)
 	}
+	// Should the end of the change stay unknown, what there was before tells.
+	if err := j.looked(ctx, o.ID, before, began); err != nil {
+		return err
+	}
+	rooms := *j.rooms.Load()
 	sent, err := j.store.Begin(ctx, j.claim, Intent{
 		Occurrence: o.ID, Side: meeting.Exchange, Kind: op.Kind, Mailbox: place.Mailbox, Span: op.Span,
+		Assets: assetsOfRooms(changed(invitedTo(before, rooms), op.Add, op.Remove), rooms),
 	})
 	if err != nil {
 		return err
@@ -185,10 +191,8 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 	if err != nil {
 		return j.cannotChange(ctx, o, j.end(ctx, sent, err))
 	}
-	rooms := *j.rooms.Load()
 	j.tempo.stir(askedFor, roomsOf(o.Assets, rooms)...)
 	return j.apply(ctx, &sent, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
-		o.Looked(before, rooms, meeting.Moment{Now: began, Tick: at.Tick})
 		m.CopyMailbox = place.Mailbox
 		if o.Key == "" {
 			m.CopyItem = after.Item
@@ -196,6 +200,22 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 		o.Wrote(after, op.Add, op.Remove, meeting.Moment{Now: writing, Tick: at.Tick})
 		return nil
 	})
+}
+
+// changed returns the rooms after a change.
+func changed(rooms, add, remove []meeting.RoomID) []meeting.RoomID {
+	out := slices.DeleteFunc(slices.Concat(rooms, add), func(id meeting.RoomID) bool { return slices.Contains(remove, id) })
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func assetsOfRooms(ids []meeting.RoomID, rooms map[meeting.RoomID]meeting.Room) []meeting.AssetID {
+	var out []meeting.AssetID
+	for _, id := range ids {
+		out = append(out, rooms[id].Assets...)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // stillPlanned tells whether the operation is what the copy, as it is now,

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,20 +145,13 @@ type finding struct {
 }
 
 func (f *finding) Error() string {
-	return f.story + "\n" + f.text + "\n\nTo keep it, write this to a file in testdata/histories:\n" + f.history.String()
+	return f.story + "\n" + f.text
 }
 
-// keep writes the shortest story of all failures to the file that ENGINE_STORY
-// names, since the one that rapid ends with may not fail when it is repeated.
-func (f *finding) keep() {
-	path := os.Getenv("ENGINE_STORY")
-	if path == "" {
-		return
-	}
-	text := f.Error()
-	if known, err := os.Stat(path); err != nil || known.Size() > int64(len(text)) {
-		_ = os.WriteFile(path, []byte(text), 0o600)
-	}
+// invariant is the one that was broken.
+func (f *finding) invariant() string {
+	name, _, _ := strings.Cut(f.text, ":")
+	return name
 }
 
 // arena is a history under way.
@@ -185,7 +177,6 @@ func play(ctx context.Context, h history) (found *finding) {
 		case nil:
 		case *finding:
 			f.history, f.story = h, a.Story()
-			f.keep()
 			found = f
 		default:
 			panic(f)

@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"testing"
-	"testing/synctest"
 
 	"ews/app/engine/enginetest"
 )
@@ -17,12 +16,9 @@ func TestMutantsAreFound(t *testing.T) {
 	for _, mutant := range enginetest.Mutants() {
 		t.Run(mutant.Name, func(t *testing.T) {
 			t.Parallel()
-			some := drawn(enginetest.Options{Rooms: 2, Mutant: &mutant}, plain, faults, crashes, replicas)
+			some := drawn(enginetest.Options{Rooms: 3, Mutant: &mutant}, plain, faults, crashes, crashes, replicas)
 			for n := range mutantHistories {
-				h := some.Example(n)
-				var found *finding
-				synctest.Test(t, func(t *testing.T) { found = play(t.Context(), h) })
-				if found != nil {
+				if found := playInBubble(t, some.Example(n)); found != nil {
 					t.Logf("history %d: %s", n+1, found.text)
 					return
 				}

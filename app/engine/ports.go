@@ -375,7 +375,7 @@ type Intent struct {
 	Side       meeting.Origin
 	Kind       plan.Kind
 	Mailbox    meeting.Address
-	Assets     []meeting.AssetID
+	Assets     []meeting.AssetID // of all rooms there will be
 	Span       meeting.Span
 	Reason     meeting.Reason // of a cancellation
 }
@@ -385,7 +385,7 @@ type Operation struct {
 	ID        int64
 	Intent    Intent
 	Attempt   int
-	StartedAt time.Time         // of the latest attempt
+	StartedAt time.Time         // of the latest attempt, by this process's clock
 	Floor     meeting.BookingID // the highest booking number known before it was sent
 }
 

@@ -249,7 +249,7 @@ func (j *job) resolveCreate(ctx context.Context, open Operation) (time.Time, err
 		})
 	}
 	// It has the rooms that were booked when it was sent.
-	return time.Time{}, j.created(ctx, open, found, invitedTo(found, *j.rooms.Load()), began)
+	return time.Time{}, j.created(ctx, open, found, invitedTo(found, *j.rooms.Load()), open.StartedAt)
 }
 
 func invitedTo(c meeting.Copy, rooms map[meeting.RoomID]meeting.Room) []meeting.RoomID {
@@ -263,10 +263,10 @@ func invitedTo(c meeting.Copy, rooms map[meeting.RoomID]meeting.Room) []meeting.
 	return out
 }
 
-// resolveUpdate looks whether the copy is at the time we wanted: then it was us
-// who moved it, even if the booking asks for something else by now. All else
-// is planned again, once the change can no longer be under way: it would be
-// taken for a person's.
+// resolveUpdate looks whether the copy is as we wanted it: then it was us who
+// changed it, even if the booking asks for something else by now. All else is
+// planned again, once the change can no longer be under way: it would be taken
+// for a person's.
 func (j *job) resolveUpdate(ctx context.Context, open Operation) (time.Time, error) {
 	o := j.m.Occurrence(open.Intent.Occurrence)
 	if o == nil {
@@ -277,24 +277,50 @@ func (j *job) resolveUpdate(ctx context.Context, open Operation) (time.Time, err
 	if err != nil && classOf(err).Class != NoMailbox {
 		return time.Time{}, err
 	}
-	if err != nil || !seen.Live || !seen.Span.Equal(open.Intent.Span) || seen.Span.Equal(o.CopySpan) {
+	rooms := *j.rooms.Load()
+	if err != nil || !carriedOut(open.Intent, o, seen, rooms) {
 		return j.notFound(ctx, open, began)
 	}
-	rooms := *j.rooms.Load()
 	return time.Time{}, j.apply(ctx, &open, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		m.CopyMailbox = seen.Mailbox
 		if o.Key == "" {
 			m.CopyItem = seen.Item
 		}
-		invited, removed := invitedTo(seen, rooms), []meeting.RoomID(nil)
+		invited := invitedTo(seen, rooms)
+		added := slices.DeleteFunc(slices.Clone(invited), func(id meeting.RoomID) bool {
+			c := o.CellOf(id)
+			return c != nil && c.Invited
+		})
+		var removed []meeting.RoomID
 		for _, c := range o.Cells {
 			if c.Invited && !seen.Partial && !slices.Contains(invited, c.Room) {
 				removed = append(removed, c.Room)
 			}
 		}
-		o.Wrote(seen, invited, removed, meeting.Moment{Now: began, Tick: at.Tick})
+		o.Wrote(seen, added, removed, meeting.Moment{Now: open.StartedAt, Tick: at.Tick})
 		return nil
 	})
+}
+
+// carriedOut tells whether the copy, which differed from what was wanted when
+// the change was sent, is as wanted now. Rooms that a person added since are
+// another matter.
+func carriedOut(wanted Intent, o *meeting.Occurrence, seen meeting.Copy, rooms map[meeting.RoomID]meeting.Room) bool {
+	if !seen.Live || !seen.Span.Equal(wanted.Span) {
+		return false
+	}
+	invited, in := invitedTo(seen, rooms), roomsOf(wanted.Assets, rooms)
+	for _, id := range in {
+		if !slices.Contains(invited, id) && !seen.Partial {
+			return false
+		}
+	}
+	for _, c := range o.Cells {
+		if c.Invited && slices.Contains(invited, c.Room) && !slices.Contains(in, c.Room) {
+			return false // it was to be taken out
+		}
+	}
+	return true
 }
 
 // notFound believes that an operation had no effect if it could no longer be

@@ -127,9 +127,9 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		if cell.SeenAt.IsZero() {
 			cell.SeenAt = at.Now
 		}
-		if !invited && !c.Partial && !cell.BaseIn {
+		if !invited && !c.Partial && !cell.BaseIn && !cell.SeenAt.After(at.Now) {
 			// It was taken out, or is about to leave: if it shows the occurrence
-			// from now on, somebody put it back.
+			// from then on, somebody put it back.
 			cell.see(None, Span{}, at.Now)
 		}
 		fresh := answer.At.IsZero() || !answer.At.Equal(cell.AnsweredAt) || answer.Answer != cell.AnsweredAs

@@ -202,6 +202,18 @@ func TestLooked(t *testing.T) {
 	})
 }
 
+func TestARoomSeenSinceTheLookBeganIsNotForgotten(t *testing.T) {
+	o := created(t)
+	o.See(3, shows(ten), 3, moment(3).Now) // a person invited it
+	three := map[meeting.RoomID]meeting.Room{1: rooms[1], 2: rooms[2], 3: {ID: 3, Address: "three@example.com"}}
+	before := copyAt(ten, lines{"one@example.com": silent(), "two@example.com": silent()})
+	o.Looked(before, three, moment(2))
+	require.Equal(t, meeting.Booked, o.CellOf(3).Seen)
+	require.True(t, o.CellOf(3).SeenAt.After(o.CopyCheckedAt), "so the copy is looked at again")
+	o.Looked(before, three, moment(4))
+	require.Equal(t, meeting.None, o.CellOf(3).Seen)
+}
+
 func TestSee(t *testing.T) {
 	t.Run("an entry, the same again, its end", func(t *testing.T) {
 		o := &meeting.Occurrence{}

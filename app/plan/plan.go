@@ -12,6 +12,8 @@
 //     request that the rooms answer.
 //   - A room that has not answered has not declined.
 //   - A booking made in Eliona is all or nothing: one declining room withdraws it.
+//   - A booking that moves to where Exchange has no say leaves its meeting
+//     without a room; neither is cancelled.
 //   - What one side lacks was deleted there only if the base says it was there.
 //   - The past stays as it is.
 package plan
@@ -222,7 +224,7 @@ func (p *planner) asked(o *meeting.Occurrence, e exchangeView, k, b view) {
 		p.await(o, e)
 		return
 	}
-	agreed := k.live && k.span.Equal(e.span) && k.rooms.equal(e.in) && len(e.in) > 0
+	agreed := k.live && k.span.Equal(e.span) && k.rooms.equal(e.in) && (len(e.in) > 0 || k.elsewhere())
 	if o.AskedBy == meeting.Us && k.live && !agreed && !b.same(k) {
 		// The answers are not what was asked for, and asking again would bring the
 		// same ones: from here on Exchange is the side that differs.
@@ -295,6 +297,12 @@ func (p *planner) compare(o *meeting.Occurrence, e exchangeView, k, b view) {
 		if len(k.rooms) > 0 {
 			p.add(Op{Kind: CreateMeeting, Occurrence: o.ID, Span: k.span, Rooms: k.rooms.sorted()})
 		}
+	case !e.live && b.live && len(b.rooms) == 0 && o.Copy == meeting.CopyUnknown:
+		// The rooms that held it left the room list: only the organizer's copy can
+		// tell what became of it.
+		if o.CopyCheckedAt.IsZero() {
+			p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})
+		}
 	case !e.live:
 		reason := meeting.ReasonCancelled
 		if len(e.declined) > 0 {
@@ -329,7 +337,7 @@ func (p *planner) merge(o *meeting.Occurrence, e exchangeView, k, b view) {
 			}
 		}
 	}
-	if len(rooms) == 0 {
+	if len(rooms) == 0 && !k.elsewhere() {
 		// Each side removed what the other still had: the meeting has no room.
 		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonCancelled})
 		return

@@ -91,6 +91,10 @@ func copied(s meeting.Span, invited ...meeting.RoomID) part {
 	}
 }
 
+func unreachable() part {
+	return func(o *meeting.Occurrence) { o.CopyCheckedAt = nine.Add(-time.Minute) }
+}
+
 func gone(ago time.Duration) part {
 	return func(o *meeting.Occurrence) { o.Copy, o.CopyCheckedAt = meeting.CopyGone, nine.Add(-ago) }
 }
@@ -349,6 +353,8 @@ func TestDoubt(t *testing.T) {
 		{"a moved room is pending: hold", outlook(booked(ten, 10, 11), agreed(ten, 1), pending(eleven, 1), showsSince(20*s, 1)), wait(300 * s)},
 		{"P40 pending before the base was recorded: hold", outlook(booked(ten, 10, 11), pending(eleven, 1), showsSince(20*s, 1)), wait(300 * s)},
 		{"pending for however long is no decline: hold", outlook(booked(ten, 10, 11), agreed(ten, 1), pending(eleven, 1), showsSince(3600*s, 1)), wait(300 * s)},
+		{"one of several rooms that is pending for however long still has the slot", outlook(booked(ten, 10, 11, 20, 21), agreed(ten, 1, 2), shown(ten, 1), pending(ten, 2), showsSince(3600*s, 2)), nothing()},
+		{"but not the time that the others have by now", outlook(booked(ten, 10, 11, 20, 21), agreed(ten, 1, 2), shown(eleven, 1), pending(ten, 2), showsSince(3600*s, 2)), do(write(7, eleven, 10, 11))},
 		{"a pending room of nobody's booking is no reason to wait", outlook(shown(ten, 1), pending(ten, 2), booked(ten, 10, 11), agreed(ten, 1)), nothing()},
 		{"P67 one room has moved, the other not yet: hold", outlook(with(seen(meeting.Booked, eleven, 3, 1), showsSince(5*s, 1), shown(ten, 2))...), wait(55 * s)},
 		{"P67 it never does: the newer version counts", outlook(with(seen(meeting.Booked, eleven, 3, 1), showsSince(2*time.Minute, 1), shown(ten, 2))...), do(write(7, eleven, 10, 11))},
@@ -452,9 +458,21 @@ func TestAssets(t *testing.T) {
 		{"P38 a booking without a room of ours is not ours", eliona(booked(ten, 99)), nothing()},
 		{"P38 foreign assets are no difference", outlook(shown(ten, 1), booked(ten, 10, 11, 99), agreed(ten, 1)), nothing()},
 		{"P38 foreign assets survive a change", outlook(shown(eleven, 1), booked(ten, 10, 11, 99), agreed(ten, 1)), do(write(7, eleven, 10, 11, 99))},
+		{"a booking that moved to other assets frees its rooms", eliona(copied(ten, 1), shown(ten, 1), booked(ten, 99), agreed(ten, 1)), do(update(ten, nil, ids{1}))},
+		{"so does that of a meeting of people", outlook(shown(ten, 1), booked(ten, 99), agreed(ten, 1)), do(update(ten, nil, ids{1}))},
+		{"its meeting without a room is agreed on", eliona(copied(ten), booked(ten, 99), agreed(ten, 1), asked(meeting.Us, time.Second, 0)), do(answered(ten, true))},
+		{"and stays", eliona(copied(ten), booked(ten, 99), agreed(ten)), nothing()},
+		{"it follows the booking", eliona(copied(ten), booked(eleven, 99), agreed(ten)), do(update(eleven, nil, nil))},
+		{"the booking comes back to a room", eliona(copied(ten), booked(ten, 10, 11), agreed(ten)), do(update(ten, ids{1}, nil))},
+		{"the booking is cancelled there", eliona(copied(ten), unbooked(), agreed(ten)), do(cancelMeeting())},
+		{"a person invites a room again", eliona(copied(ten, 1), shown(ten, 1), booked(ten, 99), agreed(ten)), do(write(7, ten, 10, 11, 99))},
+		{"the meeting was cancelled meanwhile", eliona(gone(time.Hour), booked(ten, 99), agreed(ten)), do(cancelBooking(meeting.ReasonCancelled))},
 		{"P32 a retired room is not written", outlook(shown(ten, 5)), nothing()},
 		{"P32 a retired room stays in the booking", outlook(shown(eleven, 1), booked(ten, 10, 11, 50, 51), agreed(ten, 1, 5)), do(write(7, eleven, 10, 11, 50, 51))},
 		{"P32 a retired room is not missed in Exchange", outlook(shown(ten, 1), booked(ten, 10, 11, 50, 51), agreed(ten, 1, 5)), nothing()},
+		{"P32 what was only in a retired room may be there still", outlook(booked(ten, 10, 11, 50, 51), agreed(ten, 5), shown(ten, 5)), do(ask())},
+		{"P32 its organizer has it: the other room is added", outlook(booked(ten, 10, 11, 50, 51), agreed(ten, 5), shown(ten, 5), copied(ten, 5)), do(update(ten, ids{1}, nil))},
+		{"P32 its organizer cannot be asked: it is left alone", outlook(booked(ten, 10, 11, 50, 51), agreed(ten, 5), shown(ten, 5), unreachable()), nothing()},
 		{"P32 a retired room is not asked", eliona(booked(eleven, 10, 11), agreed(ten, 1), copied(ten, 1, 5), shown(ten, 1)), do(update(eleven, nil, nil))},
 		{"the room's assets are not made yet", outlook(shown(ten, 4)), wait(30 * time.Second)},
 	})

@@ -42,6 +42,9 @@ type view struct {
 	foreign []meeting.AssetID
 }
 
+// elsewhere: the booking covers none of our rooms any more, but others.
+func (v view) elsewhere() bool { return v.live && len(v.rooms) == 0 && len(v.foreign) > 0 }
+
 func (v view) same(w view) bool {
 	return v.live == w.live && v.span.Equal(w.span) && v.rooms.equal(w.rooms)
 }
@@ -102,6 +105,9 @@ func (p *planner) exchange(o *meeting.Occurrence, k view) exchangeView {
 		p.askedCopy(o, &e)
 	default:
 		p.calendars(o, k, &e)
+		if len(e.in) == 0 && o.Copy == meeting.CopyLive && o.BaseLive && len(p.base(o).rooms) == 0 {
+			e.live, e.span = true, o.CopySpan // it has no room, and that is agreed
+		}
 	}
 	return e
 }
@@ -190,6 +196,9 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 		case c.Seen == meeting.Pending:
 			undecided = true
 			p.doubt(e, c.SeenAt)
+			if newest != nil && c.BaseIn && c.SeenSpan.Equal(e.span) {
+				e.in[c.Room] = true // it has the slot as long as it considers
+			}
 		default:
 			lost = lost || o.CopyCheckedAt.Before(c.SeenAt)
 			p.vanished(o, c, e)

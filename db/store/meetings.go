@@ -69,7 +69,7 @@ func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) 
 		if err != nil {
 			return err
 		}
-		open, err := openOperation(ctx, tx, c.Meeting)
+		open, err := t.openOperation(ctx, tx, c.Meeting)
 		if err != nil {
 			return err
 		}
@@ -83,22 +83,27 @@ func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) 
 }
 
 // openOperation returns the operation in flight; a meeting has at most one.
-func openOperation(ctx context.Context, tx pgx.Tx, id meeting.ID) (*engine.Operation, error) {
+// How long ago it was begun is told by the database's clock, since another
+// process may have begun it.
+func (t *Term) openOperation(ctx context.Context, tx pgx.Tx, id meeting.ID) (*engine.Operation, error) {
 	var op engine.Operation
 	var side string
 	var assets []int32
 	var start, end *time.Time
+	var age float64
 	err := tx.QueryRow(ctx,
-		`select id, coalesce(occurrence_id, 0), side, kind, mailbox, assets, starts_at, ends_at, attempt, started_at, floor, reason
+		`select id, coalesce(occurrence_id, 0), side, kind, mailbox, assets, starts_at, ends_at, attempt,
+		        extract(epoch from now() - started_at)::float8, floor, reason
 		 from ews.operation where meeting_id = $1 and status = 'sending'`, id).
 		Scan(&op.ID, &op.Intent.Occurrence, &side, &op.Intent.Kind, &op.Intent.Mailbox, &assets,
-			&start, &end, &op.Attempt, &op.StartedAt, &op.Floor, &op.Intent.Reason)
+			&start, &end, &op.Attempt, &age, &op.Floor, &op.Intent.Reason)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the operation in flight: %w", err)
 	}
+	op.StartedAt = t.db.now().Add(-time.Duration(age * float64(time.Second)))
 	op.Intent.Side = meeting.Exchange
 	if side == sideBooking {
 		op.Intent.Side = meeting.Eliona
@@ -121,10 +126,11 @@ func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engi
 			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, reason, floor)
 			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9,
 			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $10))
-			 returning id, started_at, floor`,
+			 returning id, floor`,
 			c.Meeting, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
-			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config).Scan(&op.ID, &op.StartedAt, &op.Floor)
+			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config).Scan(&op.ID, &op.Floor)
 	})
+	op.StartedAt = t.db.now()
 	return op, err
 }
 

@@ -43,8 +43,9 @@ func (t *Term) SyncRooms(ctx context.Context, list []engine.RoomInfo) (bool, err
 }
 
 // returning lets retired rooms that are listed again begin anew. Their
-// meetings are looked at once their calendars have been read: what happened
-// to them in Eliona meanwhile was left alone.
+// meetings, and those of bookings that cover them, are looked at once their
+// calendars have been read: what happened to them in Eliona meanwhile was left
+// alone.
 func returning(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, mailboxes []string) (bool, error) {
 	rows, err := tx.Query(ctx,
 		`update ews.room set retired_at = null, sync_state = '', token_version = token_version + 1,
@@ -60,7 +61,12 @@ func returning(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, mailboxe
 	rows, err = tx.Query(ctx,
 		`select id from ews.meeting
 		 where id in (select o.meeting_id from ews.cell c join ews.occurrence o on o.id = c.occurrence_id
-		              where c.room_id = any($1))
+		              where c.room_id = any($1)
+		              union
+		              select o.meeting_id from ews.room r
+		              join ews.owned_asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox
+		              join ews.occurrence o on o.configuration_id = r.configuration_id and o.bk_live and o.bk_assets @> array[a.asset_id]
+		              where r.id = any($1))
 		 order by id for update`, rooms)
 	if err != nil {
 		return false, err

@@ -72,6 +72,20 @@ func TestAReturningRoomBeginsAnew(t *testing.T) {
 	require.Equal(t, o.only("a").ID, o.load(o.claim()).Meeting.Occurrences[0].ID)
 }
 
+func TestABookingMadeWhileOneOfItsRoomsWasGoneIsLookedAtWhenItReturns(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	o.room("sea@example.com", 20)
+	o.list("sea@example.com")
+	b := o.booking()
+	b.Booking.Assets = []meeting.AssetID{10, 20}
+	require.Equal(t, engine.Changed, o.observe(b))
+	o.settled()
+	o.list("sea@example.com", "lake@example.com")
+	require.Equal(t, "uid of 7", string(o.load(o.claim()).Meeting.UID))
+}
+
 func claims(o *office) []engine.Claim {
 	o.t.Helper()
 	claims, err := o.term.Claim(o.t.Context(), 10)

@@ -87,6 +87,22 @@ func (a *app) claim(b *booking, of Slot) {
 	}
 }
 
+// numbered notes which occurrences of a meeting our bookings stand for. After a
+// write of unknown end that is a guess of the engine's, and as good as any other:
+// bookings of one meeting differ in nothing but what they say.
+func (w *World) numbered(m *meeting.Meeting) {
+	for _, o := range m.Occurrences {
+		if b := w.app.find(o.Booking); b != nil && b.ours && b.of.UID == m.UID {
+			b.of.Key = o.Key
+		}
+	}
+	for _, o := range m.Occurrences {
+		if b := w.app.find(o.Booking); b != nil && b.ours && b.of.UID == m.UID {
+			w.app.claim(b, b.of)
+		}
+	}
+}
+
 // adopted: the engine took a booking for the meeting of a person.
 func (w *World) adopted(id meeting.BookingID, of Slot) {
 	b := w.app.find(id)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ews/app/meeting"
 )
@@ -68,7 +69,7 @@ func (k known) String() string {
 
 // excused tells whether something happened that may end an occurrence.
 func (f *Fate) excused() bool {
-	return f.Cancelled || f.Renewed || f.Declined || f.Ghost || f.Emptied
+	return f.Cancelled || f.Renewed || f.Declined || f.Ghost || f.Emptied || f.Unlisted
 }
 
 // weCancel looks at a cancellation of ours when it takes effect (I4).
@@ -157,8 +158,9 @@ func (w *World) Differences() []string {
 		j.judge(s)
 	}
 	for _, r := range w.database.sorted() {
-		if r.open != nil || r.parked != "" || r.token != "" || r.wantGen > r.doneGen {
-			j.find("I1: meeting %d is not finished: parked %q, claimed %v, open %v", r.ID, r.parked, r.token != "", r.open != nil)
+		stuck := r.token != "" && w.clock.Sub(r.claimed.Add(-claimTime)) > 30*time.Second
+		if r.open != nil || r.parked != "" || stuck || r.wantGen > r.doneGen {
+			j.find("I1: meeting %d is not finished: parked %q, claimed %v, open %v", r.ID, r.parked, stuck, r.open != nil)
 		}
 	}
 	return j.out
@@ -201,7 +203,7 @@ func (j *judge) judge(s Slot) {
 	if live && c.ref != "" && !f.Touched && b == nil {
 		j.find("I4: %v: our meeting stays in Exchange without a booking", s)
 	}
-	if c != nil && c.ref != "" && !f.Touched && b != nil && (!b.Span.Equal(b.wish.span) || !sameRooms(j.roomsOf(b.Assets), b.wish.rooms)) {
+	if c != nil && c.ref != "" && !f.Touched && !f.Unlisted && b != nil && (!b.Span.Equal(b.wish.span) || !sameRooms(j.roomsOf(b.Assets), b.wish.rooms)) {
 		j.find("I4: %v: neither granted nor refused: booking %d at %v in %v, wished %v", s, b.ID, b.Span, j.roomsOf(b.Assets), b.wish)
 	}
 	if c != nil && !c.live && c.ref == "" && !f.Cancelled && !f.Renewed && !f.Ghost {

@@ -204,6 +204,7 @@ func (d *Database) save(changed *meeting.Meeting, at meeting.Tick) (*row, error)
 		return 0
 	})
 	r.Meeting = changed
+	d.world.numbered(changed)
 	return r, nil
 }
 

@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"ews/app/engine"
@@ -28,7 +27,7 @@ func Mutants() []Mutant {
 		{"a former owner may go on storing", func(p *Process, _ *engine.Ports) { p.term.unfenced = true }},
 		{"a look for what was sent ignores cancelled entries", func(_ *Process, p *engine.Ports) { p.Calendar = blind{p.Calendar} }},
 		{"an effect is not recorded before it is sent", func(_ *Process, p *engine.Ports) { p.Store = forgetful{p.Store} }},
-		{"a read that is older than our own write is believed", func(_ *Process, p *engine.Ports) { p.Store = gullible{p.Store} }},
+		{"a read is dated when it ends, not when it begins", func(_ *Process, p *engine.Ports) { p.Store = late{p.Store} }},
 	}
 }
 
@@ -88,10 +87,23 @@ func (s forgetful) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (
 	return op, err
 }
 
-// gullible takes every read of a room's calendar for the latest there is.
-type gullible struct{ engine.Store }
+// late takes the tick of a read when it has been made, not before.
+type late struct{ engine.Store }
 
-func (s gullible) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.WindowResult, error) {
-	w.Since = math.MaxInt64
+func (s late) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.WindowResult, error) {
+	since, err := s.Tick(ctx)
+	if err != nil {
+		return engine.WindowResult{}, err
+	}
+	w.Since = since
 	return s.Store.SaveWindow(ctx, w)
+}
+
+func (s late) ObserveBooking(ctx context.Context, o engine.BookingObservation) (engine.Observed, error) {
+	since, err := s.Tick(ctx)
+	if err != nil {
+		return "", err
+	}
+	o.Since = since
+	return s.Store.ObserveBooking(ctx, o)
 }

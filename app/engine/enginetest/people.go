@@ -266,9 +266,18 @@ func (w *World) cancelled(b *booking) {
 // ListRoom puts a room into the room list, or takes it out.
 func (w *World) ListRoom(room meeting.Address, listed bool) {
 	defer w.lock()()
-	if w.exchange.listed[room] != listed {
-		w.note("- %s is in the room list: %v", room, listed)
-		w.exchange.listed[room] = listed
+	if w.exchange.listed[room] == listed {
+		return
+	}
+	w.note("- %s is in the room list: %v", room, listed)
+	w.exchange.listed[room] = listed
+	for _, c := range w.exchange.copies {
+		w.fate(c.Slot).Unlisted = w.fate(c.Slot).Unlisted || c.rooms[room] != nil
+	}
+	for _, b := range w.app.bookings {
+		if b.of != (Slot{}) && slices.Contains(w.roomsOf(b.Assets), room) {
+			w.fate(b.of).Unlisted = true
+		}
 	}
 }
 
@@ -294,5 +303,8 @@ func (w *World) Block(room meeting.Address, s Slot, span meeting.Span) {
 // Vanish takes a room's entries away without the change feed telling of it.
 func (w *World) Vanish(room meeting.Address) {
 	defer w.lock()()
+	for _, it := range w.exchange.items[room] {
+		w.fate(it.Slot).Emptied = true
+	}
 	w.exchange.items[room] = nil
 }

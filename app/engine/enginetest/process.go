@@ -33,7 +33,8 @@ type Process struct {
 	mu      sync.Mutex
 	skew    time.Duration
 	calls   int
-	killAt  int // the call at which it dies; 0: it lives
+	killAt  int  // the call at which it dies; 0: it lives
+	killing bool // it dies at the next call with an effect on either side
 	after   bool
 	resumed chan struct{} // closed when it goes on; nil unless it is paused
 	busy    map[meeting.UID]int
@@ -111,6 +112,21 @@ func (p *Process) KillAt(n int, after bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.killAt, p.after = p.calls+n, after
+}
+
+// KillWriting ends the process at its next call that has an effect on either
+// side, before or after it.
+func (p *Process) KillWriting(after bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killing, p.after = true, after
+}
+
+// Spare lets the process live.
+func (p *Process) Spare() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killAt, p.killing = 0, false
 }
 
 // CallCount returns how many calls the process made.
@@ -277,7 +293,7 @@ func (p *Process) count(c Call) (hit, after, twice bool) {
 	if c.Writes {
 		p.busy[c.UID]++
 	}
-	return p.calls == p.killAt, p.after, c.Writes && p.busy[c.UID] > 1
+	return p.calls == p.killAt || p.killing && c.Writes, p.after, c.Writes && p.busy[c.UID] > 1
 }
 
 func (p *Process) end(c Call) {

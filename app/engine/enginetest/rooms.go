@@ -52,8 +52,12 @@ func (t *Term) comeBack(r *roomRow) {
 	r.version++
 	r.deltaGen++
 	var touched []*row
+	assets := t.roomMap()[r.ID].Assets
 	for _, m := range t.sorted() {
-		if slices.ContainsFunc(m.Occurrences, func(o *meeting.Occurrence) bool { return o.CellOf(r.ID) != nil }) {
+		if slices.ContainsFunc(m.Occurrences, func(o *meeting.Occurrence) bool {
+			return o.CellOf(r.ID) != nil ||
+				o.BookingLive && slices.ContainsFunc(assets, func(a meeting.AssetID) bool { return slices.Contains(o.Assets, a) })
+		}) {
 			touched = append(touched, m)
 		}
 	}

@@ -13,16 +13,16 @@ var _ engine.Watcher = (*calendar)(nil)
 
 // stream tells a process of rooms in whose calendars something changed.
 type stream struct {
-	rooms   []meeting.Address
-	changed func(meeting.Address)
+	rooms []meeting.Address
+	engine.Lookout
 	dropped chan struct{} // closed when the connection is lost
 	over    bool
 }
 
 // Watch implements engine.Watcher.
-func (c *calendar) Watch(ctx context.Context, rooms []meeting.Address, changed func(meeting.Address)) error {
+func (c *calendar) Watch(ctx context.Context, rooms []meeting.Address, l engine.Lookout) error {
 	for {
-		s := c.w.stream(rooms, changed)
+		s := c.w.stream(rooms, l)
 		select {
 		case <-ctx.Done():
 		case <-c.p.dead:
@@ -35,12 +35,13 @@ func (c *calendar) Watch(ctx context.Context, rooms []meeting.Address, changed f
 	}
 }
 
-func (w *World) stream(rooms []meeting.Address, changed func(meeting.Address)) *stream {
+func (w *World) stream(rooms []meeting.Address, l engine.Lookout) *stream {
 	defer w.lock()()
-	s := &stream{rooms: rooms, changed: changed, dropped: make(chan struct{})}
+	s := &stream{rooms: rooms, Lookout: l, dropped: make(chan struct{})}
 	w.exchange.streams = append(w.exchange.streams, s)
+	l.Watched(rooms, true)
 	for _, room := range rooms {
-		changed(room)
+		l.Changed(room)
 	}
 	return s
 }
@@ -48,6 +49,7 @@ func (w *World) stream(rooms []meeting.Address, changed func(meeting.Address)) *
 func (w *World) endStream(s *stream) {
 	defer w.lock()()
 	s.over = true
+	s.Watched(s.rooms, false)
 	w.exchange.streams = slices.DeleteFunc(w.exchange.streams, func(other *stream) bool { return other == s })
 }
 
@@ -71,7 +73,7 @@ func (x *exchange) hint(room meeting.Address) {
 		for _, room := range told {
 			x.w.after(d.delay(), func() {
 				if !s.over {
-					s.changed(room)
+					s.Changed(room)
 				}
 			})
 		}

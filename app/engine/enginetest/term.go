@@ -123,6 +123,7 @@ func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) 
 		out := engine.Loaded{Meeting: r.Clone(), Gen: r.wantGen}
 		if r.open != nil {
 			open := *r.open
+			open.StartedAt = t.clock().Add(-t.now().Sub(open.StartedAt))
 			out.Open = &open
 		}
 		return out, nil
@@ -147,7 +148,7 @@ func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engi
 			}
 		}
 		stored := op
-		r.open = &stored
+		r.open, op.StartedAt = &stored, t.clock()
 		t.world.note("%s   begins %s of %s", t.process.Name, i.Kind, r.UID)
 		return op, nil
 	})

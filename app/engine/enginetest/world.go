@@ -76,7 +76,7 @@ type Fate struct {
 	Touched   bool // changed in Outlook by a person
 	Renewed   bool // changed in Outlook after it was cancelled in Eliona and had no room
 	Emptied   bool // a person took a room out in Outlook
-	Reverted  bool // Exchange did not take a change
+	Unlisted  bool // one of its rooms was out of the room list for a while
 }
 
 type line struct {
