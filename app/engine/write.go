@@ -77,6 +77,7 @@ func refusal(err error) bool {
 // written stores bookings that were written; an id of 0 means that one was not.
 func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, group meeting.GroupID, ids []meeting.BookingID) error {
 	j.m.Group = group // for what is written before the meeting is loaded again
+	rooms := *j.rooms.Load()
 	return j.store.Apply(ctx, j.claim, sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		m.Group = group
 		for i, item := range items {
@@ -85,10 +86,19 @@ func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, g
 				// Written was what Exchange shows: this is what both share. If it
 				// were recorded later, a person who moves the booking meanwhile
 				// would be taken for a difference that Exchange decides.
-				o.Agreed(item.Span, roomsOf(item.Assets, *j.rooms.Load()))
+				o.Agreed(item.Span, shared(o, roomsOf(item.Assets, rooms), rooms))
 			}
 		}
 		return nil, nil
+	})
+}
+
+// shared returns those of a booking's rooms that Exchange has as well. A room
+// that left the room list stays in the booking whatever Exchange says.
+func shared(o *meeting.Occurrence, booked []meeting.RoomID, rooms map[meeting.RoomID]meeting.Room) []meeting.RoomID {
+	return slices.DeleteFunc(booked, func(id meeting.RoomID) bool {
+		c := o.CellOf(id)
+		return rooms[id].Retired && (c == nil || !c.BaseIn)
 	})
 }
 

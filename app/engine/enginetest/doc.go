@@ -16,9 +16,6 @@
 // What it leaves out, because no side of the product can do anything about it:
 //   - A request that takes effect more than lateEffect after it was sent by a
 //     process that is gone.
-//   - A process that stands still between recording an operation and sending
-//     it. It is paused at its calls to the database, and while it waits for the
-//     answer to a call.
 //   - People who change or cancel a booking that we made before its number was
 //     stored, or book the same room for the same time in Eliona as well. The
 //     Booking app keeps no reference of ours to know our booking by then.

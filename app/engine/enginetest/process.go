@@ -136,8 +136,8 @@ func (p *Process) CallCount() int {
 	return p.calls
 }
 
-// Pause lets the process stand still at its next calls to the database, and
-// the answers to its other calls wait.
+// Pause lets the process stand still at its next calls, and the answers to
+// those under way wait.
 func (p *Process) Pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -266,8 +266,12 @@ func call[T any](ctx context.Context, p *Process, c Call, effect func() (T, erro
 }
 
 func (p *Process) begin(ctx context.Context, c Call) (killBefore, killAfter bool, err error) {
-	if c.Port == Store {
-		if err := p.standStill(ctx); err != nil {
+	if err := p.standStill(ctx); err != nil {
+		return false, false, interrupted(c, err)
+	}
+	if c.Method == "Create" || c.Method == "Write" {
+		if err := engine.MaySend(ctx); err != nil {
+			p.world.Note("%s   %s comes too late", p.Name, c)
 			return false, false, err
 		}
 	}
