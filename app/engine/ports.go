@@ -256,7 +256,8 @@ type Store interface {
 	Begin(ctx context.Context, c Claim, i Intent) (Operation, error)
 	// Apply changes a claimed meeting: f gets its present state and the
 	// moment, and what it leaves is stored together with the operation's end
-	// and the notices. f may run again.
+	// and the notices. f may run again. Rooms of cells with Reread become due
+	// to be read.
 	Apply(ctx context.Context, c Claim, op *Operation, f func(*meeting.Meeting, meeting.Moment) ([]Notice, error)) error
 	// Fail ends an operation that had no effect.
 	Fail(ctx context.Context, c Claim, op Operation, code string) error

@@ -435,14 +435,26 @@ func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[m
 		groups[b.Group] = true
 	}
 	match(func(_ *meeting.Occurrence, b Booking) bool { return b.Group != 0 && groups[b.Group] })
-	if !single || len(out) > 0 || len(found) != 1 {
+	without = slices.DeleteFunc(without, func(o *meeting.Occurrence) bool { _, has := out[o.ID]; return has })
+	within := !slices.ContainsFunc(found, func(b Booking) bool {
+		return b.Span.Start.Before(open.Intent.Span.Start) || b.Span.End.After(open.Intent.Span.End)
+	})
+	if len(found) > len(without) || !within && (!single || len(found) > 1) {
 		return out, nil
 	}
-	other, err := j.ofAnother(ctx, found[0])
-	if err == nil && !other {
-		out[without[0].ID] = found[0]
+	// Bookings of one meeting differ in nothing but their times, which follow
+	// the meeting's anyway.
+	slices.SortFunc(found, func(a, b Booking) int { return int(a.ID - b.ID) })
+	for i, b := range found {
+		other, err := j.ofAnother(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		if !other {
+			out[without[i].ID] = b
+		}
 	}
-	return out, err
+	return out, nil
 }
 
 // ofAnother tells whether a room shows another meeting at the booking's time:

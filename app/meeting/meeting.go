@@ -237,6 +237,9 @@ type Cell struct {
 	AnsweredAt time.Time
 	AnsweredAs Answer
 	SeenAt     time.Time // when Seen or SeenSpan last changed, or the entry was made anew
+	// Reread asks whoever stores the cell to have the room's calendar read
+	// anew, whatever its change feed says; it is not stored itself.
+	Reread bool
 }
 
 // CellOf returns the cell of a room, or nil.

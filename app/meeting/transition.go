@@ -74,7 +74,9 @@ func (o *Occurrence) Wrote(c Copy, add, remove []RoomID, at Moment) {
 	o.AskedBy, o.AskedAt, o.ExchangeTick = Us, at.Now, at.Tick
 	forget := func(cell *Cell) {
 		cell.Answer = NoAnswer
-		if !cell.SeenAt.After(at.Now) || !cell.SeenSpan.Equal(c.Span) {
+		since := cell.SeenAt.After(at.Now)
+		if !since || !cell.SeenSpan.Equal(c.Span) {
+			cell.Reread = cell.Reread || since && cell.Seen != None // it may be what a person did since
 			cell.see(None, Span{}, at.Now)
 		}
 	}
@@ -102,6 +104,10 @@ func (o *Occurrence) Wrote(c Copy, add, remove []RoomID, at Moment) {
 func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 	o.CopyCheckedAt, o.ExchangeTick = at.Now, at.Tick
 	if !c.Live {
+		for i := range o.Cells {
+			cell := &o.Cells[i]
+			cell.Reread = cell.Invited && cell.Seen == None // it may show what nobody will withdraw
+		}
 		o.gone(at)
 		return
 	}
@@ -148,6 +154,12 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		if wanted {
 			o.AskedBy = Us
 		}
+	}
+	for i := range o.Cells {
+		// The acceptance may be one of what was asked before: the room's own
+		// calendar tells.
+		cell := &o.Cells[i]
+		cell.Reread = o.AskedBy == Them && cell.Invited && cell.Answer == Accepted && cell.Seen == None
 	}
 }
 

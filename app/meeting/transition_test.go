@@ -202,6 +202,45 @@ func TestLooked(t *testing.T) {
 	})
 }
 
+func TestWhereSomethingMayHaveBeenMissedARoomIsReadAnew(t *testing.T) {
+	reread := func(o *meeting.Occurrence) (out []meeting.RoomID) {
+		for _, c := range o.Cells {
+			if c.Reread {
+				out = append(out, c.Room)
+			}
+		}
+		return out
+	}
+	t.Run("it showed another time after our change was sent", func(t *testing.T) {
+		o := held(t)
+		o.See(1, shows(eleven), 4, moment(6).Now)
+		o.Wrote(copyAt(meeting.SpanOf(at(14), at(15)), nil), nil, nil, moment(5))
+		require.Equal(t, []meeting.RoomID{1}, reread(o))
+	})
+	t.Run("what it showed before is of no account", func(t *testing.T) {
+		o := held(t)
+		o.Wrote(copyAt(eleven, nil), nil, nil, moment(5))
+		require.Empty(t, reread(o))
+	})
+	t.Run("the meeting is gone, and it was never seen to have it", func(t *testing.T) {
+		o := created(t)
+		o.See(1, shows(ten), 2, moment(2).Now)
+		o.Looked(meeting.Copy{}, rooms, moment(3))
+		require.Equal(t, []meeting.RoomID{2}, reread(o))
+	})
+	t.Run("it accepted what a person made of it, or what was before", func(t *testing.T) {
+		o := held(t)
+		o.See(1, nil, 4, moment(4).Now)
+		accepted := lines{"one@example.com": said(meeting.Accepted, 2), "two@example.com": silent()}
+		o.Looked(copyAt(eleven, accepted), rooms, moment(5))
+		require.Equal(t, meeting.Them, o.AskedBy)
+		require.Empty(t, reread(o), "that line is known")
+		accepted["one@example.com"] = said(meeting.Accepted, 6)
+		o.Looked(copyAt(eleven, accepted), rooms, moment(7))
+		require.Equal(t, []meeting.RoomID{1}, reread(o))
+	})
+}
+
 func TestARoomSeenSinceTheLookBeganIsNotForgotten(t *testing.T) {
 	o := created(t)
 	o.See(3, shows(ten), 3, moment(3).Now) // a person invited it

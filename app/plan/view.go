@@ -105,11 +105,20 @@ func (p *planner) exchange(o *meeting.Occurrence, k view) exchangeView {
 		p.askedCopy(o, &e)
 	default:
 		p.calendars(o, k, &e)
-		if len(e.in) == 0 && o.Copy == meeting.CopyLive && o.BaseLive && len(p.base(o).rooms) == 0 {
-			e.live, e.span = true, o.CopySpan // it has no room, and that is agreed
+		if len(e.in) == 0 && o.Copy == meeting.CopyLive && p.roomless(o, k) {
+			e.live, e.span = true, o.CopySpan
 		}
 	}
 	return e
+}
+
+// roomless: the meeting has no room, and that is agreed on, or as it should be.
+func (p *planner) roomless(o *meeting.Occurrence, k view) bool {
+	if b := p.base(o); b.live && len(b.rooms) == 0 {
+		return true
+	}
+	invited := slices.ContainsFunc(o.Cells, func(c meeting.Cell) bool { return c.Invited && p.active(c.Room) })
+	return k.elsewhere() && !invited
 }
 
 // goneCopy: rooms need a moment to process a cancellation. What they show
@@ -151,11 +160,11 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 }
 
 // leftSince: the room let go of the entry since it was asked. When somebody else
-// asked is not known: a room that held the slot and shows nothing may have
-// accepted before. Beyond what is read of its calendar it shows nothing anyway;
+// asked is not known: a room that shows nothing may have accepted before, and is
+// read anew. Beyond what is read of its calendar it shows nothing anyway;
 // then its answer counts once it had time to give another.
 func (p *planner) leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
-	before := o.AskedBy == meeting.Them && c.BaseIn && !c.AnsweredAt.IsZero()
+	before := o.AskedBy == meeting.Them && !c.AnsweredAt.IsZero()
 	switch {
 	case c.Seen != meeting.None:
 		return false

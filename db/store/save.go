@@ -39,6 +39,7 @@ func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...
 			t.queueTombstone(batch, was, o, at)
 			t.queueFreed(batch, was, o)
 			queueCells(batch, was, o)
+			queueReread(batch, o)
 		}
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
@@ -179,6 +180,24 @@ func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
 			   seen_at = excluded.seen_at`,
 			o.ID, c.Room, c.BaseIn, c.Seen, orNull(c.SeenSpan.Start), orNull(c.SeenSpan.End), c.Sequence,
 			c.Item, c.ChangeKey, c.Invited, c.Answer, orNull(c.AnsweredAt), orNull(c.SeenAt), c.AnsweredAs)
+	}
+}
+
+// queueReread has calendars read that may show what was missed. Rooms that fail,
+// or whose last read was suspicious, keep the time set for them.
+func queueReread(batch *pgx.Batch, o *meeting.Occurrence) {
+	var rooms []meeting.RoomID
+	for i := range o.Cells {
+		if o.Cells[i].Reread {
+			o.Cells[i].Reread = false
+			rooms = append(rooms, o.Cells[i].Room)
+		}
+	}
+	if len(rooms) > 0 {
+		batch.Queue(
+			`update ews.room set audit_at = now(),
+			   poll_at = case when fail_count = 0 and guard_since is null then least(poll_at, now()) else poll_at end
+			 where id = any($1) and retired_at is null`, rooms)
 	}
 }
 

@@ -30,6 +30,29 @@ func (o *office) work(uid meeting.UID) work {
 	}
 }
 
+func TestARoomIsReadAnewWhereSomethingMayHaveBeenMissed(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	room, other := o.room("lake@example.com", 10), o.room("sea@example.com", 20)
+	for _, id := range []meeting.RoomID{room, other} {
+		w := o.window(id, entry("a", o.hour(9)))
+		d, err := o.term.SaveDelta(t.Context(), w.Room, engine.Delta{Token: "t"}, true, o.clock.Now().Add(time.Hour))
+		require.NoError(t, err)
+		w.Room = d
+		o.save(w)
+	}
+	require.False(t, o.due(room).Read)
+	c := o.claim()
+	require.NoError(t, o.term.Apply(t.Context(), c, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]engine.Notice, error) {
+		m.Occurrences[0].CellOf(room).Reread = true
+		return nil, nil
+	}))
+	require.True(t, o.isDue(room))
+	require.True(t, o.due(room).Read)
+	require.False(t, o.due(other).Read)
+	require.False(t, o.load(c).Meeting.Occurrences[0].CellOf(room).Reread)
+}
+
 func TestAnEntryBecomesAMeeting(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -252,6 +252,7 @@ func (b *bookings) Get(ctx context.Context, id meeting.BookingID) (out engine.Bo
 	_, err = call(ctx, b.p, Call{Port: Bookings, Method: "Get", Booking: id}, func() (struct{}, error) {
 		if one := b.w.app.find(id); one != nil && !(one.Cancelled && b.w.app.hides) {
 			out, found = one.said(), true
+			out.Group = 0 // it is told in messages only
 		}
 		return struct{}{}, nil
 	})
@@ -267,7 +268,9 @@ func (b *bookings) List(ctx context.Context, asset meeting.AssetID, span meeting
 		var out []engine.Booking
 		for _, one := range b.w.app.live() {
 			if slices.Contains(one.Assets, asset) && one.Span.Overlaps(span) {
-				out = append(out, one.said())
+				said := one.said()
+				said.Group = 0
+				out = append(out, said)
 			}
 		}
 		return out, nil
