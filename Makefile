@@ -68,6 +68,11 @@ soak-model: ## Look for new counterexamples: CHECKS random histories of planner 
 acceptance: postgresql ## Run the acceptance suite and write docs/acceptance.md
 	ACCEPTANCE_MD=$(CURDIR)/docs/acceptance.md go test -count=1 -timeout 30m ./e2e/
 
+.PHONY: bench
+bench: postgresql build ## Measure how fast the app is and what it costs (BENCH=bookings|changes|import|rest for a part)
+	go run ./bench -app bin/ews $(BENCHFLAGS) $(BENCH)
+	@if [ -z "$(BENCH)" ]; then go test -run '^$$' -bench . -count $(or $(COUNT),1) ./exchange/ews/... ./app/plan; fi
+
 .PHONY: build
 build: ## Build the app as bin/ews
 	$(BUILD) -o bin/ews .

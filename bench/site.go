@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,17 +99,15 @@ func (o *site) configure(ctx context.Context, list string, change map[string]any
 	c := o.Configuration()
 	c["roomListUPN"] = list
 	delete(c, "refreshInterval")
-	for name, value := range change {
-		c[name] = value
-	}
+	maps.Copy(c, change)
 	_, err := o.Configure(ctx, c)
 	return err
 }
 
 // number asks the app's database for a number.
-func (o *site) number(ctx context.Context, sql string, args ...any) (int, error) {
+func (o *site) number(ctx context.Context, sql string) (int, error) {
 	var n int
-	err := o.database.QueryRow(ctx, sql, args...).Scan(&n)
+	err := o.database.QueryRow(ctx, sql).Scan(&n)
 	return n, err
 }
 

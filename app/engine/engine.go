@@ -67,6 +67,7 @@ type Engine struct {
 	now      func() time.Time
 
 	rooms     atomic.Pointer[map[meeting.RoomID]meeting.Room]
+	roomOf    atomic.Pointer[assetIndex]
 	wakeWork  chan struct{}
 	wakePoll  chan struct{}
 	wakeWatch chan struct{}

@@ -262,8 +262,21 @@ type opKey struct {
 
 func keyOf(op plan.Op) opKey { return opKey{op.Kind, op.Occurrence} }
 
+// assetIndex tells which rooms assets stand for, while the rooms are these.
+type assetIndex struct {
+	rooms *map[meeting.RoomID]meeting.Room
+	room  map[meeting.AssetID]meeting.RoomID
+}
+
 func (j *job) plan(m *meeting.Meeting) plan.Plan {
-	return plan.For(plan.Input{Meeting: m, Rooms: *j.rooms.Load(), Window: j.window(), Now: j.now(), Policy: j.Policy})
+	rooms, of := j.rooms.Load(), j.roomOf.Load()
+	if of == nil || of.rooms != rooms {
+		of = &assetIndex{rooms: rooms, room: plan.RoomsByAsset(*rooms)}
+		j.roomOf.Store(of)
+	}
+	return plan.For(plan.Input{
+		Meeting: m, Rooms: *rooms, RoomOf: of.room, Window: j.window(), Now: j.now(), Policy: j.Policy,
+	})
 }
 
 func (j *job) lookAgain(m *meeting.Meeting, occurrences []meeting.OccurrenceID) {

@@ -106,7 +106,8 @@ func DefaultPolicy() Policy {
 type Input struct {
 	Meeting *meeting.Meeting
 	Rooms   map[meeting.RoomID]meeting.Room
-	Window  meeting.Span // in which the rooms' calendars are read; invalid: all of them
+	RoomOf  map[meeting.AssetID]meeting.RoomID // RoomsByAsset(Rooms), for who plans often; nil: it is made
+	Window  meeting.Span                       // in which the rooms' calendars are read; invalid: all of them
 	Now     time.Time
 	Policy  Policy
 }
@@ -120,11 +121,9 @@ var order = []Kind{
 
 // For plans one meeting.
 func For(in Input) Plan {
-	p := &planner{Input: in, roomOf: map[meeting.AssetID]meeting.RoomID{}}
-	for id, room := range in.Rooms {
-		for _, asset := range room.Assets {
-			p.roomOf[asset] = id
-		}
+	p := &planner{Input: in}
+	if p.RoomOf == nil {
+		p.RoomOf = RoomsByAsset(in.Rooms)
 	}
 	for _, o := range in.Meeting.Occurrences {
 		p.occurrence(o)
@@ -138,11 +137,21 @@ func For(in Input) Plan {
 	return p.plan
 }
 
+// RoomsByAsset tells which room an asset stands for.
+func RoomsByAsset(rooms map[meeting.RoomID]meeting.Room) map[meeting.AssetID]meeting.RoomID {
+	out := make(map[meeting.AssetID]meeting.RoomID, len(rooms))
+	for id, room := range rooms {
+		for _, asset := range room.Assets {
+			out[asset] = id
+		}
+	}
+	return out
+}
+
 type planner struct {
 	Input
-	roomOf map[meeting.AssetID]meeting.RoomID
-	items  []Item
-	plan   Plan
+	items []Item
+	plan  Plan
 }
 
 func (p *planner) add(op Op) { p.plan.Ops = append(p.plan.Ops, op) }

@@ -62,7 +62,7 @@ func (p *planner) base(o *meeting.Occurrence) view {
 func (p *planner) booking(o *meeting.Occurrence) view {
 	v := view{live: o.BookingLive, span: o.BookingSpan, rooms: set{}, assets: slices.Sorted(slices.Values(o.Assets))}
 	for _, asset := range v.assets {
-		if room, ok := p.roomOf[asset]; ok && p.active(room) {
+		if room, ok := p.RoomOf[asset]; ok && p.active(room) {
 			v.rooms[room] = true
 		} else {
 			v.foreign = append(v.foreign, asset)

@@ -34,7 +34,7 @@ type fake struct {
 
 var operationName = regexp.MustCompile(`<soap:Body><m:(\w+)`)
 
-func newFake(t *testing.T, respond func(n int, s seen, w http.ResponseWriter)) *fake {
+func newFake(t testing.TB, respond func(n int, s seen, w http.ResponseWriter)) *fake {
 	t.Helper()
 	f := &fake{respond: respond}
 	f.Server = httptest.NewTLSServer(http.HandlerFunc(f.serve))
@@ -121,7 +121,7 @@ func pool(s *httptest.Server) *x509.CertPool {
 }
 
 // newClient returns a client of the fake with Basic authentication.
-func (f *fake) newClient(t *testing.T, change ...func(*Options)) *Client {
+func (f *fake) newClient(t testing.TB, change ...func(*Options)) *Client {
 	t.Helper()
 	o := Options{URL: f.URL + "/EWS/Exchange.asmx", Auth: Basic{Username: "svc", Password: "secret-word"}, RootCAs: pool(f.Server)}
 	for _, c := range change {
