@@ -402,13 +402,9 @@ func TestReleasedVersion(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "ews")
 	flags := regexp.MustCompile(`go build .*-ldflags "([^"]+)"`).FindSubmatch(out)
 	require.NotNil(t, flags, "%s", out)
-	// The linker is silent about variables that do not exist: the image has to
-	// name the same ones.
 	dockerfile, err := os.ReadFile("../Dockerfile")
 	require.NoError(t, err)
-	variables := regexp.MustCompile(`-X [\w./]+=`)
-	require.Len(t, variables.FindAllString(string(flags[1]), -1), 2)
-	require.Equal(t, variables.FindAllString(string(flags[1]), -1), variables.FindAllString(string(dockerfile), -1))
+	require.Contains(t, string(dockerfile), `make build COMMIT="$GIT_COMMIT" TIMESTAMP="$BUILD_TIMESTAMP"`, "the image is built the same way")
 	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", string(flags[1]), "-o", binary, ".")
 	build.Dir = ".."
 	text, err := build.CombinedOutput()
