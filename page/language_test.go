@@ -37,7 +37,10 @@ func TestEverythingIsTranslated(t *testing.T) {
 		require.NoError(t, err)
 		for _, text := range texts {
 			to := translated[text]
-			require.NotEmpty(t, to, "no words in %s for %q: add them to languages/%s.json, or words-%[1]s.json", l.tag, text, l.tag)
+			if to == "" {
+				t.Errorf("no words in %s for %q: add them to languages/%[1]s.json, or words-%[1]s.json", l.tag, text)
+				continue
+			}
 			require.Equal(t, verbs.FindAllString(text, -1), verbs.FindAllString(to, -1), "%s: %s", l.tag, text)
 		}
 		unused := slices.DeleteFunc(slices.Collect(maps.Keys(translated)), func(text string) bool { return slices.Contains(texts, text) })
