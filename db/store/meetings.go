@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ews/app/engine"
 	"ews/app/meeting"
@@ -48,69 +49,76 @@ func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
 	return claims, err
 }
 
-// claimed loads a meeting that is still ours to work on, and locks it.
-func (t *Term) claimed(ctx context.Context, tx pgx.Tx, c engine.Claim) (*record, error) {
-	records, err := load(ctx, tx, `id = $1 and configuration_id = $2 and claim_token = $3 and claimed_until > now()`,
-		c.Meeting, t.config, c.Token)
-	if err != nil {
-		return nil, err
-	}
-	if len(records) == 0 {
-		return nil, engine.ErrClaimLost
-	}
-	return records[0], nil
+// isClaimed is the condition for a meeting that is still ours to work on.
+const isClaimed = `configuration_id = $2 and claim_token = $3 and claimed_until > now()`
+
+// queueClaimed checks that, and locks the meeting.
+func (t *Term) queueClaimed(batch *pgx.Batch, c engine.Claim) {
+	batch.Queue(`select 1 from ews.meeting where id = $1 and `+isClaimed+` for update`, c.Meeting, t.config, c.Token).
+		QueryRow(found(engine.ErrClaimLost))
 }
 
-// Load implements engine.Store.
+// Load implements engine.Store. It locks nothing: who stores a result looks
+// again.
 func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) {
 	var out engine.Loaded
-	err := t.tx(ctx, "loading a meeting", func(tx pgx.Tx) error {
-		r, err := t.claimed(ctx, tx, c)
-		if err != nil {
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, t.db.pool, snapshot, func(tx pgx.Tx) error {
+		batch, l := &pgx.Batch{}, newReading()
+		t.queueOwner(batch, "")
+		l.queue(batch, c.Meeting, isClaimed, "", t.config, c.Token)
+		t.queueOpenOperation(batch, c.Meeting, &out)
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		open, err := t.openOperation(ctx, tx, c.Meeting)
-		if err != nil {
-			return err
+		if len(l.records) == 0 {
+			return engine.ErrClaimLost
 		}
-		out = engine.Loaded{Meeting: r.Meeting, Gen: r.wantGen, Open: open}
+		r := l.done()[0]
+		out.Meeting, out.Gen = r.Meeting, r.wantGen
+		var err error
 		if len(r.Legacy) > 0 {
 			out.Takeover, err = t.takeover(ctx, tx)
 		}
 		return err
 	})
-	return out, err
+	if err != nil {
+		return engine.Loaded{}, fmt.Errorf("loading a meeting: %w", err)
+	}
+	return out, nil
 }
 
 // openOperation returns the operation in flight; a meeting has at most one.
 // How long ago it was begun is told by the database's clock, since another
 // process may have begun it.
-func (t *Term) openOperation(ctx context.Context, tx pgx.Tx, id meeting.ID) (*engine.Operation, error) {
-	var op engine.Operation
-	var side string
-	var assets []int32
-	var start, end *time.Time
-	var age float64
-	err := tx.QueryRow(ctx,
+func (t *Term) queueOpenOperation(batch *pgx.Batch, id meeting.ID, out *engine.Loaded) {
+	batch.Queue(
 		`select id, coalesce(occurrence_id, 0), side, kind, mailbox, assets, starts_at, ends_at, attempt,
 		        extract(epoch from now() - started_at)::float8, floor, reason
-		 from ews.operation where meeting_id = $1 and status = 'sending'`, id).
-		Scan(&op.ID, &op.Intent.Occurrence, &side, &op.Intent.Kind, &op.Intent.Mailbox, &assets,
+		 from ews.operation where meeting_id = $1 and status = 'sending'`, id).QueryRow(func(row pgx.Row) error {
+		var op engine.Operation
+		var side string
+		var assets []int32
+		var start, end *time.Time
+		var age float64
+		err := row.Scan(&op.ID, &op.Intent.Occurrence, &side, &op.Intent.Kind, &op.Intent.Mailbox, &assets,
 			&start, &end, &op.Attempt, &age, &op.Floor, &op.Intent.Reason)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the operation in flight: %w", err)
-	}
-	op.StartedAt = t.db.now().Add(-time.Duration(age * float64(time.Second)))
-	op.Intent.Side = meeting.Exchange
-	if side == sideBooking {
-		op.Intent.Side = meeting.Eliona
-	}
-	op.Intent.Assets = assetIDs(assets)
-	op.Intent.Span = meeting.Span{Start: orZero(start), End: orZero(end)}
-	return &op, nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the operation in flight: %w", err)
+		}
+		op.StartedAt = t.db.now().Add(-time.Duration(age * float64(time.Second)))
+		op.Intent.Side = meeting.Exchange
+		if side == sideBooking {
+			op.Intent.Side = meeting.Eliona
+		}
+		op.Intent.Assets = assetIDs(assets)
+		op.Intent.Span = meeting.Span{Start: orZero(start), End: orZero(end)}
+		out.Open = &op
+		return nil
+	})
 }
 
 // Begin implements engine.Store. A meeting has at most one operation in
@@ -118,18 +126,17 @@ func (t *Term) openOperation(ctx context.Context, tx pgx.Tx, id meeting.ID) (*en
 // resolved before the next begins.
 func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engine.Operation, error) {
 	op := engine.Operation{Intent: i, Attempt: 1}
-	err := t.tx(ctx, "recording an operation", func(tx pgx.Tx) error {
-		if _, err := t.claimed(ctx, tx, c); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx,
+	err := t.txAfter(ctx, "recording an operation", func(batch *pgx.Batch) {
+		t.queueClaimed(batch, c)
+		batch.Queue(
 			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, reason, floor)
 			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9,
 			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $10))
 			 returning id, floor`,
 			c.Meeting, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
-			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config).Scan(&op.ID, &op.Floor)
-	})
+			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&op.ID, &op.Floor) })
+	}, nothingMore)
 	op.StartedAt = t.db.now()
 	return op, err
 }
@@ -161,15 +168,17 @@ func side(s meeting.Origin) string {
 func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 	f func(*meeting.Meeting, meeting.Moment) ([]engine.Notice, error),
 ) error {
-	return t.tx(ctx, "storing a result", func(tx pgx.Tx) error {
-		r, err := t.claimed(ctx, tx, c)
-		if err != nil {
-			return err
+	var l *reading
+	var at meeting.Tick
+	return t.txAfter(ctx, "storing a result", func(batch *pgx.Batch) {
+		l = newReading()
+		l.queue(batch, c.Meeting, isClaimed, "for update", t.config, c.Token)
+		batch.Queue(`select nextval('ews.tick')`).QueryRow(func(row pgx.Row) error { return row.Scan(&at) })
+	}, func(tx pgx.Tx) error {
+		if len(l.records) == 0 {
+			return engine.ErrClaimLost
 		}
-		at, err := tick(ctx, tx)
-		if err != nil {
-			return err
-		}
+		r := l.done()[0]
 		notices, err := f(r.Meeting, meeting.Moment{Now: t.db.now().UTC(), Tick: at})
 		if err != nil {
 			return err
@@ -197,23 +206,20 @@ func finish(ctx context.Context, tx pgx.Tx, op engine.Operation, status, code st
 
 // Fail implements engine.Store.
 func (t *Term) Fail(ctx context.Context, c engine.Claim, op engine.Operation, code string) error {
-	return t.tx(ctx, "storing a failure", func(tx pgx.Tx) error {
-		if _, err := t.claimed(ctx, tx, c); err != nil {
-			return err
-		}
+	return t.txAfter(ctx, "storing a failure", func(batch *pgx.Batch) { t.queueClaimed(batch, c) }, func(tx pgx.Tx) error {
 		return finish(ctx, tx, op, "failed", code)
 	})
 }
 
 // Release implements engine.Store.
 func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.Release) error {
-	return t.tx(ctx, "releasing a meeting", func(tx pgx.Tx) error {
+	return t.txAfter(ctx, "releasing a meeting", func(batch *pgx.Batch) {
 		var due *float64
 		if !r.Due.IsZero() {
 			seconds := t.until(r.Due)
 			due = &seconds
 		}
-		tag, err := tx.Exec(ctx,
+		batch.Queue(
 			`update ews.meeting set
 			   claim_token = null, claimed_until = null,
 			   done_gen = case when $5 then done_gen else greatest(done_gen, $3) end,
@@ -227,13 +233,13 @@ func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.
 			   parked_at = case when want_gen <= $3 and $6 <> '' then now() end,
 			   error_code = $7
 			 where id = $1 and claim_token = $2 and configuration_id = $8`,
-			c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code, t.config)
-		if err != nil {
-			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return engine.ErrClaimLost
-		}
-		return nil
-	})
+			c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code, t.config).Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() == 0 {
+				return engine.ErrClaimLost
+			}
+			return nil
+		})
+	}, nothingMore)
 }
+
+func nothingMore(pgx.Tx) error { return nil }

@@ -12,7 +12,7 @@ import (
 )
 
 // save writes back what changed of the records, including new meetings,
-// occurrences and cells, in three round trips however many they are. Nothing
+// occurrences and cells, in at most three round trips. Nothing
 // is ever removed here.
 func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...*record) error {
 	batch := &pgx.Batch{}
@@ -20,19 +20,22 @@ func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...
 		t.queueHead(batch, r)
 		t.queueLegacy(batch, r)
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("saving meetings: %w", err)
+	// What follows needs the numbers of what is new.
+	if slices.ContainsFunc(records, func(r *record) bool { return r.fresh }) {
+		if err := send(ctx, tx, &batch); err != nil {
+			return fmt.Errorf("saving meetings: %w", err)
+		}
 	}
-	batch = &pgx.Batch{}
 	for _, r := range records {
 		for _, o := range r.Occurrences {
 			t.queueOccurrence(batch, r, o)
 		}
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("saving occurrences: %w", err)
+	if slices.ContainsFunc(records, (*record).grew) {
+		if err := send(ctx, tx, &batch); err != nil {
+			return fmt.Errorf("saving occurrences: %w", err)
+		}
 	}
-	batch = &pgx.Batch{}
 	for _, r := range records {
 		for _, o := range r.Occurrences {
 			was := r.before(o)
@@ -42,10 +45,25 @@ func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...
 			queueReread(batch, o)
 		}
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("saving cells: %w", err)
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("saving meetings: %w", err)
 	}
 	return nil
+}
+
+// send carries out what is queued, and begins a new queue.
+func send(ctx context.Context, tx pgx.Tx, batch **pgx.Batch) error {
+	full := *batch
+	*batch = &pgx.Batch{}
+	if full.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, full).Close()
+}
+
+// grew tells whether the meeting has occurrences that are not stored yet.
+func (r *record) grew() bool {
+	return slices.ContainsFunc(r.Occurrences, func(o *meeting.Occurrence) bool { return o.ID == 0 })
 }
 
 // before returns the occurrence as it was loaded, or nil if it is new.

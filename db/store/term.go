@@ -208,15 +208,18 @@ func (t *Term) disconnect(ctx context.Context) error {
 // one waits for it, and so does whoever deletes the configuration. Whoever
 // changes its settings does not.
 func (t *Term) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
+	return t.txAfter(ctx, what, func(*pgx.Batch) {}, f)
+}
+
+// txAfter is tx with statements that travel together with those that begin the
+// transaction. What they queue may be executed although it turns out that we do
+// not own the configuration: then it is rolled back.
+func (t *Term) txAfter(ctx context.Context, what string, queue func(*pgx.Batch), f func(pgx.Tx) error) error {
 	err := inTx(ctx, t.db.pool, func(tx pgx.Tx) error {
-		var one int
-		err := tx.QueryRow(ctx,
-			`select 1 from ews.configuration where id = $1 and owner_epoch = $2 for key share`,
-			t.config, t.epoch).Scan(&one)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return engine.ErrFenced
-		}
-		if err != nil {
+		batch := &pgx.Batch{}
+		t.queueOwner(batch, "for key share")
+		queue(batch)
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
 		return f(tx)
@@ -225,6 +228,24 @@ func (t *Term) tx(ctx context.Context, what string, f func(pgx.Tx) error) error 
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// queueOwner checks that this process owns the configuration.
+func (t *Term) queueOwner(batch *pgx.Batch, lock string) {
+	batch.Queue(`select 1 from ews.configuration where id = $1 and owner_epoch = $2 `+lock, t.config, t.epoch).
+		QueryRow(found(engine.ErrFenced))
+}
+
+// found fails with an error of ours if there is no row.
+func found(missing error) func(pgx.Row) error {
+	return func(row pgx.Row) error {
+		var one int
+		err := row.Scan(&one)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return missing
+		}
+		return err
+	}
 }
 
 // Tick implements engine.Store.
