@@ -118,7 +118,8 @@ type job struct {
 
 	refused map[opKey]error // in this claim
 	began   time.Time
-	carried meeting.Origin // the side that a change was carried to
+	carried meeting.Origin                  // the side that a change was carried to
+	planned map[meeting.RoomID]meeting.Room // the rooms as they were when it was planned
 }
 
 // work brings one meeting to rest, or as far as it gets.
@@ -274,6 +275,7 @@ func (j *job) plan(m *meeting.Meeting) plan.Plan {
 		of = &assetIndex{rooms: rooms, room: plan.RoomsByAsset(*rooms)}
 		j.roomOf.Store(of)
 	}
+	j.planned = *rooms
 	return plan.For(plan.Input{
 		Meeting: m, Rooms: *rooms, RoomOf: of.room, Window: j.window(), Now: j.now(), Policy: j.Policy,
 	})

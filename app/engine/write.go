@@ -77,7 +77,7 @@ func refusal(err error) bool {
 // written stores bookings that were written; an id of 0 means that one was not.
 func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, group meeting.GroupID, ids []meeting.BookingID) error {
 	j.m.Group = group // for what is written before the meeting is loaded again
-	rooms := *j.rooms.Load()
+	rooms := j.planned
 	return j.store.Apply(ctx, j.claim, sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		m.Group = group
 		for i, item := range items {
