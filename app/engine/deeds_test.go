@@ -47,7 +47,7 @@ var (
 		{"faults", 1, func(a *arena, d *enginetest.Dice) { a.Calls(a.Random(3+d.Roll(30), d.Roll(2)*40)) }},
 		{"no faults", 1, func(a *arena, _ *enginetest.Dice) { a.Calls(nil) }},
 		{"no database", 1, (*arena).noDatabase},
-		{"clock", 1, func(a *arena, d *enginetest.Dice) { a.lead.Skew(time.Duration(d.Roll(24)-20) * time.Second) }},
+		{"clock", 1, func(a *arena, d *enginetest.Dice) { a.lead.Skew(time.Duration(d.Roll(400)-200) * time.Second) }},
 		{"forget positions", 1, func(a *arena, _ *enginetest.Dice) { a.ForgetPositions() }},
 	}
 	crashes = []deed{

@@ -19,7 +19,7 @@ func TestMutantsAreFound(t *testing.T) {
 			some := drawn(enginetest.Options{Rooms: 3, Mutant: &mutant}, plain, faults, crashes, crashes, replicas)
 			for n := range mutantHistories {
 				if found := playInBubble(t, some.Example(n)); found != nil {
-					t.Logf("history %d: %s", n+1, found.text)
+					t.Logf("%s: found by history %d: %s", mutant.Name, n+1, found.text)
 					return
 				}
 			}

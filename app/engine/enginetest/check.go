@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ews/app/engine"
 	"ews/app/meeting"
 )
 
@@ -157,6 +158,7 @@ func (w *World) Differences() []string {
 	for _, s := range j.slots {
 		j.judge(s)
 	}
+	j.notices()
 	for _, r := range w.database.sorted() {
 		stuck := r.token != "" && w.clock.Sub(r.claimed.Add(-claimTime)) > 30*time.Second
 		if r.open != nil || r.parked != "" || stuck || r.wantGen > r.doneGen {
@@ -211,6 +213,25 @@ func (j *judge) judge(s Slot) {
 	}
 	if !f.excused() && (b == nil || len(holding) == 0 || !live) {
 		j.find("I4: %v: nobody cancelled it: booking %v, copy %v, rooms %v", s, b != nil, live, holding)
+	}
+}
+
+// notices: whoever made a booking that was refused is told once (I6).
+func (j *judge) notices() {
+	for _, b := range j.app.bookings {
+		code := map[meeting.Reason]string{meeting.ReasonConflict: engine.CodeDeclined, meeting.ReasonError: engine.CodeFailed}[b.because]
+		if code == "" {
+			continue
+		}
+		told := 0
+		for _, e := range j.database.ledger {
+			if e.Subject == fmt.Sprintf("booking %d", b.ID) && e.Code == code {
+				told++
+			}
+		}
+		if told != 1 {
+			j.find("I6: booking %d was cancelled because of %s: told %d times", b.ID, b.because, told)
+		}
 	}
 }
 

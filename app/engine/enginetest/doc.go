@@ -21,7 +21,7 @@
 //     Booking app keeps no reference of ours to know our booking by then.
 //   - Two writes of unknown end for one organizer, in one room, at one time:
 //     nothing else tells whose booking is whose.
-//   - A process whose clock is ahead of the database's by more than a few
-//     seconds: it takes a request of its predecessor for ended too early.
+//   - Wishes of people who change a meeting one of whose rooms leaves the room
+//     list, or returns, at the same time: it may be cancelled.
 //   - Projects that are added when there are bookings already.
 package enginetest
