@@ -26,22 +26,24 @@ func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...
 			return fmt.Errorf("saving meetings: %w", err)
 		}
 	}
-	for _, r := range records {
-		for _, o := range r.Occurrences {
-			t.queueOccurrence(batch, r, o)
-		}
-	}
+	t.queueOccurrences(batch, records)
 	if slices.ContainsFunc(records, (*record).grew) {
 		if err := send(ctx, tx, &batch); err != nil {
 			return fmt.Errorf("saving occurrences: %w", err)
 		}
 	}
+	var cells []cellRow
 	for _, r := range records {
 		for _, o := range r.Occurrences {
 			was := r.before(o)
 			t.queueTombstone(batch, was, o, at)
 			t.queueFreed(batch, was, o)
-			queueCells(batch, was, o)
+			cells = append(cells, changedCells(was, o)...)
+		}
+	}
+	queueCells(batch, cells)
+	for _, r := range records {
+		for _, o := range r.Occurrences {
 			queueReread(batch, o)
 		}
 	}
@@ -113,39 +115,6 @@ func occurrenceChanged(a, b *meeting.Occurrence) bool {
 	return !reflect.DeepEqual(x, y)
 }
 
-func (t *Term) queueOccurrence(batch *pgx.Batch, r *record, o *meeting.Occurrence) {
-	values := []any{
-		int32(o.Booking),
-		o.BaseLive, orNull(o.Base.Start), orNull(o.Base.End),
-		o.BookingLive, orNull(o.BookingSpan.Start), orNull(o.BookingSpan.End), assetInts(o.Assets), o.BookingTick,
-		o.Copy.OrUnknown(), orNull(o.CopySpan.Start), orNull(o.CopySpan.End), orNull(o.CopyCheckedAt), o.ExchangeTick,
-		o.AskedBy, orNull(o.AskedAt), o.Refusal, o.RefusalCode, o.Withdraw,
-	}
-	if o.ID == 0 {
-		batch.Queue(
-			`insert into ews.occurrence (booking_id, base_live, base_start, base_end,
-			   bk_live, bk_start, bk_end, bk_assets, bk_tick,
-			   copy_state, copy_start, copy_end, copy_checked_at, ex_tick,
-			   asked_by, asked_at, refusal, refusal_code, withdraw,
-			   meeting_id, configuration_id, recurrence_key)
-			 values (nullif($1, 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-			         $20, $21, $22) returning id`,
-			append(values, r.ID, t.config, o.Key)...).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&o.ID) })
-		return
-	}
-	if was := r.before(o); was != nil && !occurrenceChanged(was, o) {
-		return
-	}
-	batch.Queue(
-		`update ews.occurrence set booking_id = nullif($1, 0),
-		   base_live = $2, base_start = $3, base_end = $4,
-		   bk_live = $5, bk_start = $6, bk_end = $7, bk_assets = $8, bk_tick = $9,
-		   copy_state = $10, copy_start = $11, copy_end = $12, copy_checked_at = $13, ex_tick = $14,
-		   asked_by = $15, asked_at = $16, refusal = $17, refusal_code = $18, withdraw = $19
-		 where id = $20`, append(values, o.ID)...)
-}
-
 // queueTombstone remembers a booking that was given up.
 func (t *Term) queueTombstone(batch *pgx.Batch, was, o *meeting.Occurrence, at meeting.Tick) {
 	if was == nil || was.Booking == 0 || was.Booking == o.Booking {
@@ -177,28 +146,6 @@ func (t *Term) queueFreed(batch *pgx.Batch, was, o *meeting.Occurrence) {
 		       and c.seen_start < $4 and c.seen_end > $3)
 		   for update of m skip locked)`,
 		t.config, assetInts(was.Assets), was.BookingSpan.Start, was.BookingSpan.End)
-}
-
-func queueCells(batch *pgx.Batch, was, o *meeting.Occurrence) {
-	for _, c := range o.Cells {
-		if was != nil {
-			if old := was.CellOf(c.Room); old != nil && *old == c {
-				continue
-			}
-		}
-		batch.Queue(
-			`insert into ews.cell (occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
-			                       item_id, change_key, invited, answer, answered_at, seen_at, answered_as)
-			 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13, now()), $14)
-			 on conflict (occurrence_id, room_id) do update set
-			   base_in = excluded.base_in, seen = excluded.seen, seen_start = excluded.seen_start,
-			   seen_end = excluded.seen_end, seen_sequence = excluded.seen_sequence,
-			   item_id = excluded.item_id, change_key = excluded.change_key, invited = excluded.invited,
-			   answer = excluded.answer, answered_at = excluded.answered_at, answered_as = excluded.answered_as,
-			   seen_at = excluded.seen_at`,
-			o.ID, c.Room, c.BaseIn, c.Seen, orNull(c.SeenSpan.Start), orNull(c.SeenSpan.End), c.Sequence,
-			c.Item, c.ChangeKey, c.Invited, c.Answer, orNull(c.AnsweredAt), orNull(c.SeenAt), c.AnsweredAs)
-	}
 }
 
 // queueReread has calendars read that may show what was missed. Rooms that fail,

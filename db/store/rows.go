@@ -1,0 +1,165 @@
+package store
+
+import (
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ews/app/meeting"
+)
+
+// Rows travel as JSON, all of a kind in one statement: a room's calendar has
+// hundreds. The names are those of the columns.
+
+type occurrenceRow struct {
+	ID            meeting.OccurrenceID `json:"id"`
+	Meeting       meeting.ID           `json:"meeting_id"`
+	Config        meeting.ConfigID     `json:"configuration_id"`
+	Key           meeting.Key          `json:"recurrence_key"`
+	Booking       *meeting.BookingID   `json:"booking_id"`
+	BaseLive      bool                 `json:"base_live"`
+	BaseStart     *time.Time           `json:"base_start"`
+	BaseEnd       *time.Time           `json:"base_end"`
+	BookingLive   bool                 `json:"bk_live"`
+	BookingStart  *time.Time           `json:"bk_start"`
+	BookingEnd    *time.Time           `json:"bk_end"`
+	Assets        []int32              `json:"bk_assets"`
+	BookingTick   meeting.Tick         `json:"bk_tick"`
+	Copy          meeting.CopyState    `json:"copy_state"`
+	CopyStart     *time.Time           `json:"copy_start"`
+	CopyEnd       *time.Time           `json:"copy_end"`
+	CopyCheckedAt *time.Time           `json:"copy_checked_at"`
+	ExchangeTick  meeting.Tick         `json:"ex_tick"`
+	AskedBy       meeting.Asker        `json:"asked_by"`
+	AskedAt       *time.Time           `json:"asked_at"`
+	Refusal       meeting.Reason       `json:"refusal"`
+	RefusalCode   string               `json:"refusal_code"`
+	Withdraw      bool                 `json:"withdraw"`
+}
+
+// occurrenceColumns are those beside the keys.
+const occurrenceColumns = `booking_id, base_live, base_start, base_end, bk_live, bk_start, bk_end, bk_assets, bk_tick,
+	copy_state, copy_start, copy_end, copy_checked_at, ex_tick, asked_by, asked_at, refusal, refusal_code, withdraw`
+
+func (t *Term) rowOf(r *record, o *meeting.Occurrence) occurrenceRow {
+	row := occurrenceRow{
+		ID: o.ID, Meeting: r.ID, Config: t.config, Key: o.Key,
+		BaseLive: o.BaseLive, BaseStart: orNull(o.Base.Start), BaseEnd: orNull(o.Base.End),
+		BookingLive: o.BookingLive, BookingStart: orNull(o.BookingSpan.Start), BookingEnd: orNull(o.BookingSpan.End),
+		Assets: assetInts(o.Assets), BookingTick: o.BookingTick,
+		Copy: o.Copy.OrUnknown(), CopyStart: orNull(o.CopySpan.Start), CopyEnd: orNull(o.CopySpan.End),
+		CopyCheckedAt: orNull(o.CopyCheckedAt), ExchangeTick: o.ExchangeTick,
+		AskedBy: o.AskedBy, AskedAt: orNull(o.AskedAt), Refusal: o.Refusal, RefusalCode: o.RefusalCode, Withdraw: o.Withdraw,
+	}
+	if o.Booking != 0 {
+		row.Booking = &o.Booking
+	}
+	return row
+}
+
+// queueOccurrences stores the occurrences that are new or changed. The new ones
+// get their numbers.
+func (t *Term) queueOccurrences(batch *pgx.Batch, records []*record) {
+	var added, changed []occurrenceRow
+	type place struct {
+		meeting meeting.ID
+		key     meeting.Key
+	}
+	numberless := map[place]*meeting.Occurrence{}
+	for _, r := range records {
+		for _, o := range r.Occurrences {
+			was := r.before(o)
+			switch {
+			case o.ID == 0:
+				added = append(added, t.rowOf(r, o))
+				numberless[place{r.ID, o.Key}] = o
+			case was == nil || occurrenceChanged(was, o):
+				changed = append(changed, t.rowOf(r, o))
+			}
+		}
+	}
+	if len(changed) > 0 {
+		batch.Queue(
+			`update ews.occurrence o set booking_id = n.booking_id,
+			   base_live = n.base_live, base_start = n.base_start, base_end = n.base_end,
+			   bk_live = n.bk_live, bk_start = n.bk_start, bk_end = n.bk_end, bk_assets = n.bk_assets, bk_tick = n.bk_tick,
+			   copy_state = n.copy_state, copy_start = n.copy_start, copy_end = n.copy_end,
+			   copy_checked_at = n.copy_checked_at, ex_tick = n.ex_tick,
+			   asked_by = n.asked_by, asked_at = n.asked_at, refusal = n.refusal, refusal_code = n.refusal_code, withdraw = n.withdraw
+			 from jsonb_populate_recordset(null::ews.occurrence, $1::jsonb) n where o.id = n.id`, changed)
+	}
+	if len(added) > 0 {
+		batch.Queue(
+			`insert into ews.occurrence (meeting_id, configuration_id, recurrence_key, `+occurrenceColumns+`)
+			 select meeting_id, configuration_id, recurrence_key, `+occurrenceColumns+`
+			 from jsonb_populate_recordset(null::ews.occurrence, $1::jsonb)
+			 returning id, meeting_id, recurrence_key`, added).Query(func(rows pgx.Rows) error {
+			var at place
+			var id meeting.OccurrenceID
+			_, err := pgx.ForEachRow(rows, []any{&id, &at.meeting, &at.key}, func() error {
+				o := numberless[at]
+				if o == nil {
+					return errors.New("an occurrence was stored that nobody asked for")
+				}
+				o.ID = id
+				return nil
+			})
+			return err
+		})
+	}
+}
+
+type cellRow struct {
+	Occurrence meeting.OccurrenceID `json:"occurrence_id"`
+	Room       meeting.RoomID       `json:"room_id"`
+	BaseIn     bool                 `json:"base_in"`
+	Seen       meeting.Presence     `json:"seen"`
+	SeenStart  *time.Time           `json:"seen_start"`
+	SeenEnd    *time.Time           `json:"seen_end"`
+	Sequence   int                  `json:"seen_sequence"`
+	Item       meeting.ItemID       `json:"item_id"`
+	ChangeKey  meeting.ChangeKey    `json:"change_key"`
+	Invited    bool                 `json:"invited"`
+	Answer     meeting.Answer       `json:"answer"`
+	AnsweredAt *time.Time           `json:"answered_at"`
+	SeenAt     *time.Time           `json:"seen_at"`
+	AnsweredAs meeting.Answer       `json:"answered_as"`
+}
+
+// changedCells returns the rooms of an occurrence whose state is new.
+func changedCells(was, o *meeting.Occurrence) []cellRow {
+	var rows []cellRow
+	for _, c := range o.Cells {
+		if was != nil {
+			if old := was.CellOf(c.Room); old != nil && *old == c {
+				continue
+			}
+		}
+		rows = append(rows, cellRow{
+			Occurrence: o.ID, Room: c.Room, BaseIn: c.BaseIn,
+			Seen: c.Seen, SeenStart: orNull(c.SeenSpan.Start), SeenEnd: orNull(c.SeenSpan.End), Sequence: c.Sequence,
+			Item: c.Item, ChangeKey: c.ChangeKey, Invited: c.Invited,
+			Answer: c.Answer, AnsweredAt: orNull(c.AnsweredAt), SeenAt: orNull(c.SeenAt), AnsweredAs: c.AnsweredAs,
+		})
+	}
+	return rows
+}
+
+func queueCells(batch *pgx.Batch, rows []cellRow) {
+	if len(rows) == 0 {
+		return
+	}
+	batch.Queue(
+		`insert into ews.cell (occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
+		                       item_id, change_key, invited, answer, answered_at, seen_at, answered_as)
+		 select occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
+		        item_id, change_key, invited, answer, answered_at, coalesce(seen_at, now()), answered_as
+		 from jsonb_populate_recordset(null::ews.cell, $1::jsonb)
+		 on conflict (occurrence_id, room_id) do update set
+		   base_in = excluded.base_in, seen = excluded.seen, seen_start = excluded.seen_start,
+		   seen_end = excluded.seen_end, seen_sequence = excluded.seen_sequence,
+		   item_id = excluded.item_id, change_key = excluded.change_key, invited = excluded.invited,
+		   answer = excluded.answer, answered_at = excluded.answered_at, answered_as = excluded.answered_as,
+		   seen_at = excluded.seen_at`, rows)
+}
