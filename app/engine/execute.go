@@ -134,7 +134,9 @@ func (j *job) createIn(ctx context.Context, mailbox meeting.Address, op plan.Op)
 		return err
 	}
 	began := j.now()
-	made, err := j.calendar.Create(sendSoon(ctx, recorded), mailbox, j.draft(op))
+	draft := j.draft(op)
+	j.tempo.ask(draft.Rooms)
+	made, err := j.calendar.Create(sendSoon(ctx, recorded), mailbox, draft)
 	if err != nil {
 		return j.end(ctx, sent, err)
 	}

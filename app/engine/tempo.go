@@ -12,6 +12,9 @@ const (
 	// askedFor after it was asked to hold a meeting.
 	changedFor = 10 * time.Minute
 	askedFor   = 2 * time.Minute
+	// decided is how long after a request of ours a room's calendar is left alone
+	// unless its turn comes: rooms that decide take about a second.
+	decided = 1300 * time.Millisecond
 	// calmAfter is how long no room is polled early after the calendar asked for
 	// a pause.
 	calmAfter = 5 * time.Minute
@@ -35,8 +38,9 @@ type tempo struct {
 	mu      sync.Mutex
 	active  map[meeting.RoomID]time.Time // until when
 	watched map[meeting.Address]bool
-	calm    time.Time // until then no room is polled early
-	paused  time.Time // until then none is polled at all
+	asked   map[meeting.Address]time.Time // rooms that deal with a request of ours, until when
+	calm    time.Time                     // until then no room is polled early
+	paused  time.Time                     // until then none is polled at all
 }
 
 // pollShare is the part of all requests that polling may use.
@@ -46,6 +50,7 @@ func newTempo(s Settings, now func() time.Time) *tempo {
 	t := &tempo{
 		interval: s.RefreshInterval, spare: -1, now: now,
 		active: map[meeting.RoomID]time.Time{}, watched: map[meeting.Address]bool{},
+		asked: map[meeting.Address]time.Time{},
 	}
 	if s.Requests > 0 {
 		t.spare = pollShare * float64(s.Requests) / time.Minute.Seconds()
@@ -63,6 +68,30 @@ func (t *tempo) stir(d time.Duration, rooms ...meeting.RoomID) {
 			t.active[room] = until
 		}
 	}
+}
+
+// ask notes that rooms are sent a request of ours. Their calendars change when it
+// arrives and again when they have decided: one look afterwards is enough.
+func (t *tempo) ask(rooms []meeting.Room) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	for room, until := range t.asked {
+		if !now.Before(until) {
+			delete(t.asked, room)
+		}
+	}
+	for _, room := range rooms {
+		t.asked[room.Address] = now.Add(decided)
+	}
+}
+
+// restless returns until when the room deals with a request of ours, or the zero
+// time.
+func (t *tempo) restless(room meeting.Address) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked[room]
 }
 
 // watch notes whether the calendar tells of changes in these rooms by itself.

@@ -139,9 +139,16 @@ func (h *hints) Changed(room meeting.Address) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.due[room]; !ok {
-		h.due[room] = h.now().Add(gather)
+		h.due[room] = later(h.now().Add(gather), h.tempo.restless(room))
 	}
 	wake(h.ready)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // take returns the rooms whose hints have rested, and how long the next one has

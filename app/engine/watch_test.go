@@ -108,6 +108,22 @@ func elapse(d time.Duration) {
 	synctest.Wait()
 }
 
+// A request of ours changes a room's calendar twice: when it arrives, and when
+// the room has decided.
+func TestRoomsThatDecideAboutARequestAreLookedAtAfterwards(t *testing.T) {
+	require.NoError(t, watching(t, func(e *Engine, c *teller, s *list) {
+		e.tempo.ask([]meeting.Room{{Address: "a@x"}})
+		c.tell("a@x", "b@x")
+		elapse(time.Second)
+		c.tell("a@x")
+		elapse(time.Minute)
+		require.Equal(t, []dueAt{{gather, []meeting.RoomID{1}}, {decided, []meeting.RoomID{2}}}, s.take())
+		c.tell("a@x")
+		elapse(time.Minute)
+		require.Len(t, s.take(), 1)
+	}))
+}
+
 func TestHintsMakeRoomsDue(t *testing.T) {
 	require.NoError(t, watching(t, func(_ *Engine, c *teller, s *list) {
 		require.Equal(t, [][]meeting.Address{{"a@x", "b@x"}}, c.watches)
