@@ -133,6 +133,9 @@ type lazyWorld struct {
 func (w *lazyWorld) play(t *testing.T, s *scenario.Scenario) {
 	w.once.Do(func() {
 		w.options.Dir, w.options.Binary = w.t.TempDir(), os.Getenv("ACCEPTANCE_APP")
+		if schemas() != "" {
+			w.options.Records = filepath.Join(w.options.Dir, "records")
+		}
 		w.World, w.err = scenario.NewWorld(w.t.Context(), w.scenarios, w.options)
 	})
 	require.NoError(t, w.err)
@@ -165,6 +168,13 @@ func (w *lazyWorld) close() {
 	}
 	if err := w.World.Close(); err != nil {
 		w.t.Error(err)
+	}
+	if w.options.Records != "" {
+		n, err := validate(context.WithoutCancel(w.t.Context()), w.options.Records)
+		w.t.Logf("%d different requests and answers compared with the published schemas", n)
+		if err != nil {
+			w.t.Error(err)
+		}
 	}
 }
 

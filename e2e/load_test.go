@@ -103,12 +103,12 @@ func afterDelay(ms int) func() (bool, error) {
 	return func() (bool, error) { return !time.Now().Before(at), nil }
 }
 
-// TestALongSeriesIsWrittenInParts: the Booking app takes a hundred dates at once,
-// and fails after the first hundred.
+// TestALongSeriesIsWrittenInParts is U19: the Booking app takes a hundred dates at
+// once, and fails after the first hundred.
 func TestALongSeriesIsWrittenInParts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, stage.Options{}, nil)
-	require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": map[string]any{"delayMilliseconds": 400}}))
+	require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": map[string]any{"delayMilliseconds": 400, "maxOccurrences": 100}}))
 	w.act(stage.Action{
 		Person: bob, Where: "outlook", Action: "book", Subject: "Stand-up", Rooms: []string{room1},
 		Recurrence: map[string]any{"pattern": "daily", "count": 130},

@@ -10,73 +10,132 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ews/e2e/stage"
+	"ews/simulator/bookingsim"
 )
+
+// apart are positions that a test of its own proves.
+var apart = []string{
+	"groupWrites=false",     // TestBookingAppWithoutGroups
+	"deleteScope=group",     // TestDeletionOfWholeGroups
+	"notifyOrganizer=false", // TestRefusedByExchange
+	"occupancyWriter=false", // nothing of the app's
+	"occupancyLookAheadMinutes=0",
+}
+
+// positions lists every switch of the Booking app in every position but the
+// first, which all other tests have.
+func positions() []map[string]any {
+	var all []map[string]any
+	for _, choice := range bookingsim.Choices() {
+		for _, position := range choice.Positions[1:] {
+			if !slices.Contains(apart, fmt.Sprintf("%s=%v", choice.Name, position)) {
+				all = append(all, map[string]any{choice.Name: position})
+			}
+		}
+	}
+	return append(all, map[string]any{
+		"pushContent": "changed-only", "pushIDKey": "id", "duplicatesPerAsset": true, "echoSuppression": false,
+		"replayOnSubscribe": true, "extendedBooking": true, "responseOrder": "shuffled", "getCancelled": 200,
+		"deleteStatus": 200, "emptyList": "[]", "updateCancelled": "revive", "cancelledValidation": "strict",
+		"groupAnswer": "longer", "writeStatus": 202, "timeFormat": "offset",
+	})
+}
 
 // TestTolerance plays the same script with every behaviour that the Booking app
 // may show: both sides agree in the end, and no booking is doubled (U1-U28).
 func TestTolerance(t *testing.T) {
 	t.Parallel()
-	for name, positions := range map[string][]map[string]any{
-		"messages": {
-			{"pushContent": "changed-only"},
-			{"pushIDKey": "id"},
-			{"duplicatesPerAsset": true},
-			{"echoSuppression": false},
-			{"replayOnSubscribe": true},
-			{"extendedBooking": true},
-		},
-		"answers": {
-			{"emptyList": "[]"},
-			{"responseOrder": "shuffled"},
-			{"createAnswer": "string"},
-			{"deleteStatus": 200},
-			{"getCancelled": 200},
-			{"delayMilliseconds": 300},
-		},
-		"rules": {
-			{"cancelledValidation": "strict"},
-			{"updateCancelled": "revive"},
-			{"overlapPolicy": "409"},
-			{"overlapPolicy": "422"},
-			{
-				"pushContent": "changed-only", "pushIDKey": "id", "duplicatesPerAsset": true, "echoSuppression": false,
-				"replayOnSubscribe": true, "extendedBooking": true, "responseOrder": "shuffled", "getCancelled": 200,
-				"deleteStatus": 200, "emptyList": "[]", "updateCancelled": "revive", "cancelledValidation": "strict",
-			},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
+	const stages = 4
+	all := positions()
+	for n := range stages {
+		t.Run(fmt.Sprint(n+1), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms"}}, nil)
 			require.NoError(t, w.Control.SetRoom(t.Context(), map[string]any{"room": room5, "automate": "decline"}))
+			if n == 0 {
+				w.adHoc()
+			}
 			before := map[string]any{}
-			for i, position := range positions {
-				clean := w.day
-				w.day = w.day.AddDate(0, 0, 7*(i+1))
+			for i := n; i < len(all); i += stages {
+				clean, position := w.day, all[i]
+				w.day = w.day.AddDate(0, 0, 7*(i/stages+1))
 				change := maps.Clone(before)
 				maps.Copy(change, position)
 				require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": change}))
-				if position["replayOnSubscribe"] != nil {
+				if position["replayOnSubscribe"] != nil || position["idleSeconds"] != nil {
 					w.fault(map[string]any{"service": "booking", "kind": "dropSockets"})
 				}
 				began := time.Now()
 				w.script(fmt.Sprint(position))
 				t.Logf("%v: %v", position, time.Since(began).Round(100*time.Millisecond))
 				w.day = clean
-				for key := range position {
-					before[key] = defaults[key]
+				for _, choice := range bookingsim.Choices() {
+					if _, changed := position[choice.Name]; changed {
+						before[choice.Name] = choice.Positions[0]
+					}
 				}
 			}
 		})
 	}
 }
 
-// defaults are the positions of the switches at start.
-var defaults = map[string]any{
-	"pushContent": "full-group", "pushIDKey": "ID", "duplicatesPerAsset": false, "echoSuppression": true,
-	"replayOnSubscribe": false, "overlapPolicy": "accept", "cancelledValidation": "lenient", "updateCancelled": "404",
-	"getCancelled": 404, "deleteStatus": 204, "emptyList": "null", "responseOrder": "as-sent", "createAnswer": "booking",
-	"extendedBooking": false, "delayMilliseconds": 0,
+// adHoc is U28: somebody came into a room two minutes ago.
+func (w *world) adHoc() {
+	w.t.Helper()
+	began := time.Now().UTC().Truncate(time.Minute).Add(-2 * time.Minute)
+	made := w.act(stage.Action{Where: "eliona", Action: "ad-hoc", Rooms: []string{room1}}.At(began, 30*time.Minute))
+	w.until("the service user has a meeting that began already", func() bool { return w.acceptedAt(service, began, room1) })
+	require.False(w.t, w.booking(made.BookingIDs[0]).Cancelled)
+}
+
+// TestBookingAppWithoutGroups is U26: what an old Booking app cannot do is
+// told, and done as soon as there is a newer one.
+func TestBookingAppWithoutGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms"}}, nil)
+	require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": map[string]any{"groupWrites": false}}))
+	w.outlook(bob, w.at(6), room1)
+	w.until("the status tells what is wrong", func() bool { return w.get("/configs/1")["statusCode"] == "booking_app_too_old" })
+	w.eliona(alice, w.at(7), room2)
+	w.until("the other direction works", func() bool { return w.acceptedAt(alice, w.at(7), room2) })
+	require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": map[string]any{"groupWrites": true}}))
+	require.NoError(t, stage.Until(t.Context(), time.Minute, "the booking is made", func() (bool, error) { return w.once(w.at(6)), nil }))
+	w.until("the status is clear", func() bool { return w.get("/configs/1")["statusCode"] == "" })
+}
+
+// TestDeletionOfWholeGroups is U14: the Booking app cancels a whole group where
+// it was asked to cancel one booking. What Exchange still has is booked again,
+// and never cancelled there.
+func TestDeletionOfWholeGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms"}}, nil)
+	for week, echo := range []bool{true, false} {
+		w.day = w.day.AddDate(0, 0, 7*week)
+		require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": map[string]any{"deleteScope": "group", "echoSuppression": echo}}))
+		series := w.act(stage.Action{
+			Person: bob, Where: "outlook", Action: "book", Subject: "Series", Rooms: []string{room3},
+			Recurrence: map[string]any{"pattern": "daily", "count": 4},
+		}.At(w.at(10), time.Hour))
+		date := func(n int) time.Time { return w.at(10).AddDate(0, 0, n) }
+		booked := func(dates ...int) bool {
+			for n := range 4 {
+				wanted := 0
+				if slices.Contains(dates, n) {
+					wanted = 1
+				}
+				if len(w.bookedAt(date(n))) != wanted || len(w.metAt(bob, date(n))) != wanted {
+					return false
+				}
+			}
+			return true
+		}
+		w.until("all dates are booked", func() bool { return booked(0, 1, 2, 3) })
+		second := date(1)
+		w.act(stage.Action{Person: bob, Where: "outlook", Action: "cancel", UID: series.UID, Occurrence: &second})
+		w.settles(3*time.Second, "exactly that one is gone", func() bool { return booked(0, 2, 3) })
+		w.cancelMeeting(bob, series.UID)
+		w.settles(2*time.Second, "all are gone", func() bool { return booked() })
+	}
 }
 
 // agreed compares both sides of one week: what stands in the rooms' calendars

@@ -385,7 +385,16 @@ func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent 
 		return j.end(ctx, sent, err)
 	}
 	j.log.InfoContext(ctx, "booking cancelled", "booking", o.Booking, "reason", reason)
-	return j.apply(ctx, &sent, o.ID, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+	swept, err := j.swept(ctx, o)
+	if err != nil {
+		return err // the cancellation stays open, and is repeated
+	}
+	return j.apply(ctx, &sent, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+		for _, id := range swept {
+			if other := m.Occurrence(id); other != nil {
+				other.BookingLost(at.Tick)
+			}
+		}
 		var notices []Notice
 		if reason == meeting.ReasonConflict && o.Refusal == "" && j.NotifyUsers {
 			notices = append(notices, j.notice(o, plan.CodeDeclined, 0))
@@ -393,4 +402,30 @@ func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent 
 		o.BookingCancelled(at.Tick)
 		return notices
 	})
+}
+
+// swept lists the occurrences whose bookings went with the one that was just
+// cancelled: a Booking app may cancel a whole group. One booking that is gone
+// may be a person's doing; all at once are not.
+func (j *job) swept(ctx context.Context, cancelled *meeting.Occurrence) ([]meeting.OccurrenceID, error) {
+	var gone []meeting.OccurrenceID
+	for _, o := range j.m.Occurrences {
+		if o.ID == cancelled.ID || !o.BookingLive || o.Booking == 0 {
+			continue
+		}
+		b, found, err := j.bookings.Get(ctx, o.Booking)
+		if err != nil {
+			j.report(ctx, "booking", classOf(err))
+			return nil, err
+		}
+		if found && !b.Cancelled {
+			return nil, nil
+		}
+		gone = append(gone, o.ID)
+	}
+	if len(gone) < 2 {
+		return nil, nil
+	}
+	j.log.WarnContext(ctx, "the Booking app cancelled a whole group instead of one booking: the others are made again", "bookings", len(gone))
+	return gone, nil
 }

@@ -211,6 +211,13 @@ func (o *Occurrence) BookingCancelled(tick Tick) {
 	o.AskedBy, o.AskedAt = Nobody, time.Time{}
 }
 
+// BookingLost records that the Booking app cancelled the booking together with
+// another one. Nobody wanted that: what Exchange has is booked anew.
+func (o *Occurrence) BookingLost(tick Tick) {
+	o.BookingTick = tick
+	o.unbook()
+}
+
 func (o *Occurrence) unbook() {
 	o.Booking, o.BookingLive, o.BookingSpan, o.Assets = 0, false, Span{}, nil
 	o.agree(Span{}, nil)

@@ -378,6 +378,15 @@ func TestAnAnswerDoesNotHideWhatARoomShowsSince(t *testing.T) {
 	require.Equal(t, eleven, o.CellOf(2).SeenSpan)
 }
 
+func TestBookingLost(t *testing.T) {
+	o := held(t)
+	o.BookingWritten(7, ten, []meeting.AssetID{10}, 4)
+	o.BookingLost(5)
+	require.Zero(t, o.Booking, "else it would count as cancelled in Eliona")
+	require.False(t, o.BookingLive || o.BaseLive)
+	require.Equal(t, ten, o.CellOf(1).SeenSpan, "Exchange still has it")
+}
+
 func TestReverted(t *testing.T) {
 	o := held(t)
 	o.SeeBooking(true, eleven, []meeting.AssetID{10, 11}, 4)

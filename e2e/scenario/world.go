@@ -35,6 +35,7 @@ type Options struct {
 	Binary     string // of the app; empty builds it
 	Unfriendly bool   // things go wrong by accident
 	Seed       uint64 // of accidents
+	Records    string // folder for every request to Exchange and its answer; empty: none
 }
 
 const (
@@ -57,6 +58,9 @@ func NewWorld(ctx context.Context, scenarios []*Scenario, o Options) (w *World, 
 		return w, fmt.Errorf("writing the seed: %w", err)
 	}
 	flags := []string{"-seed", file, "-decision-delay", "300ms"}
+	if o.Records != "" {
+		flags = append(flags, "-record", o.Records)
+	}
 	if o.Unfriendly {
 		flags = append(flags, "-latency", "15ms", "-random-seed", strconv.FormatUint(o.Seed, 10))
 	}
@@ -240,8 +244,8 @@ func (w *World) accidents(ctx context.Context, scenarios []*Scenario, seed uint6
 	}
 	rules := []map[string]any{
 		{"service": "exchange", "kind": "status", "status": 500, "probability": 0.007},
-		{"service": "exchange", "kind": "status", "status": 503, "probability": 0.003, "count": 1}, // makes the app pause
-		{"service": "exchange", "kind": "throttle", "backOffMilliseconds": 300, "probability": 0.003, "count": 2},
+		{"service": "exchange", "kind": "status", "status": 503, "probability": 0.003, "count": 1},                // makes the app pause
+		{"service": "exchange", "kind": "throttle", "backOffMilliseconds": 300, "probability": 0.003, "count": 1}, // so does this, and longer each time
 		{"service": "exchange", "kind": "responseCode", "code": "ErrorTimeoutExpired", "probability": 0.003},
 		{"service": "exchange", "kind": "resetBefore", "probability": 0.003},
 		{"service": "exchange", "kind": "resetAfterBody", "probability": 0.01},

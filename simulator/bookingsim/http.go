@@ -1,6 +1,7 @@
 package bookingsim
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -67,7 +68,7 @@ func parseID(text, name string) (int32, error) {
 // answerLocked shows a booking as HTTP answers do.
 func (s *Server) answerLocked(b booking) bookingAnswer {
 	answer := bookingAnswer{
-		ID: b.id, AssetIDs: b.assets, Start: b.start, End: b.end,
+		ID: b.id, AssetIDs: b.assets, Start: s.switches.instant(b.start), End: s.switches.instant(b.end),
 		OrganizerID: b.organizer, OrganizerName: s.opts.OrganizerName(b.organizer),
 	}
 	if s.switches.ExtendedBooking {
@@ -102,6 +103,7 @@ func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
 	if sent.BookingID != 0 {
 		status, text = http.StatusOK, "Booking updated successfully"
 	}
+	status = cmp.Or(s.Switches().WriteStatus, status)
 	if s.Switches().CreateAnswer == AnswerString {
 		front.WriteJSON(w, status, text)
 		return nil
@@ -144,12 +146,20 @@ func checkSlot(assets []int32, start, end time.Time) error {
 }
 
 func (s *Server) upsertGroup(w http.ResponseWriter, r *http.Request) error {
+	switches := s.Switches()
+	if !switches.GroupWrites {
+		http.NotFound(w, r) // as a router answers that has no such path
+		return nil
+	}
 	var sent groupRequest
 	if err := front.ReadJSON(r, &sent); err != nil {
 		return err
 	}
 	if sent.Occurrences == nil {
 		return front.Missing("occurrences")
+	}
+	if n := switches.MaxOccurrences; n > 0 && len(sent.Occurrences) > n {
+		return front.Refuse(http.StatusGatewayTimeout, "%d occurrences take too long", len(sent.Occurrences))
 	}
 	intents, err := s.groupIntents(sent)
 	if err != nil {
@@ -159,19 +169,45 @@ func (s *Server) upsertGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := groupAnswer{ID: outcome.id, Bookings: []bookingAnswer{}}
-	s.mu.Lock()
-	for _, b := range outcome.bookings {
-		answer.Bookings = append(answer.Bookings, s.answerLocked(b))
-	}
-	s.shuffleLocked(answer.Bookings)
-	s.mu.Unlock()
 	status := http.StatusOK
 	if outcome.created {
 		status = http.StatusCreated
 	}
-	front.WriteJSON(w, status, answer)
+	status = cmp.Or(switches.WriteStatus, status)
+	switch switches.GroupAnswer {
+	case GroupNothing:
+		w.WriteHeader(http.StatusNoContent)
+	case GroupString:
+		front.WriteJSON(w, status, "Group saved successfully")
+	case GroupMissing:
+		front.WriteJSON(w, status, map[string]int32{"id": outcome.id})
+	default:
+		front.WriteJSON(w, status, s.groupAnswer(outcome))
+	}
 	return nil
+}
+
+// groupAnswer tells of a write what the switch GroupAnswer lets it tell.
+func (s *Server) groupAnswer(outcome group) groupAnswer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := groupAnswer{ID: outcome.id, Bookings: []bookingAnswer{}}
+	for _, b := range outcome.bookings {
+		answer.Bookings = append(answer.Bookings, s.answerLocked(b))
+	}
+	switch s.switches.GroupAnswer {
+	case GroupShorter:
+		answer.Bookings = answer.Bookings[:max(len(answer.Bookings)-1, 0)]
+	case GroupLonger:
+		answer.Bookings = nil
+		for _, id := range s.groups[outcome.id] {
+			one := s.answerLocked(*s.bookings[id])
+			one.Cancelled = s.bookings[id].cancelled
+			answer.Bookings = append(answer.Bookings, one)
+		}
+	}
+	s.shuffleLocked(answer.Bookings)
+	return answer
 }
 
 func (s *Server) groupIntents(sent groupRequest) ([]intent, error) {
@@ -226,10 +262,16 @@ func (s *Server) cancelBooking(w http.ResponseWriter, r *http.Request) error {
 	if id == 0 {
 		return front.Refuse(http.StatusNotFound, "booking 0 not found")
 	}
+	switches := s.Switches()
 	if err := s.cancel(id, authorOf(r), r.URL.Query().Get("reason")); err != nil {
 		return err
 	}
-	w.WriteHeader(s.Switches().DeleteStatus)
+	if switches.DeleteScope == DeleteGroup {
+		if err := s.cancelSiblings(id, authorOf(r), r.URL.Query().Get("reason")); err != nil {
+			return err
+		}
+	}
+	w.WriteHeader(switches.DeleteStatus)
 	return nil
 }
 

@@ -6,19 +6,35 @@ import (
 
 // bookingAnswer is a booking in HTTP answers. Zero values are left out.
 type bookingAnswer struct {
-	ID            int32     `json:"id,omitempty"`
-	AssetIDs      []int32   `json:"assetIds,omitempty"`
-	Start         time.Time `json:"start"`
-	End           time.Time `json:"end"`
-	OrganizerID   string    `json:"organizerID,omitempty"`
-	OrganizerName string    `json:"organizerName,omitempty"`
-	GroupID       int32     `json:"groupID,omitempty"`
-	Cancelled     bool      `json:"cancelled,omitempty"`
+	ID            int32   `json:"id,omitempty"`
+	AssetIDs      []int32 `json:"assetIds,omitempty"`
+	Start         instant `json:"start"`
+	End           instant `json:"end"`
+	OrganizerID   string  `json:"organizerID,omitempty"`
+	OrganizerName string  `json:"organizerName,omitempty"`
+	GroupID       int32   `json:"groupID,omitempty"`
+	Cancelled     bool    `json:"cancelled,omitempty"`
 }
 
 type groupAnswer struct {
 	ID       int32           `json:"id"`
 	Bookings []bookingAnswer `json:"bookings"`
+}
+
+// instant is a time as the switch TimeFormat wants it.
+type instant string
+
+// elsewhere is far from UTC, by more than whole hours.
+var elsewhere = time.FixedZone("", 5*3600+45*60)
+
+func (s Switches) instant(t time.Time) instant {
+	switch s.TimeFormat {
+	case TimeOffset:
+		return instant(t.In(elsewhere).Format(time.RFC3339))
+	case TimeFractions:
+		return instant(t.UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
+	}
+	return instant(t.UTC().Format(time.RFC3339))
 }
 
 type createRequest struct {
@@ -56,22 +72,22 @@ type pushedGroup struct {
 }
 
 type pushedBooking struct {
-	ID          int32     `json:"ID"`
-	AssetIDs    []int32   `json:"assetIds"`
-	OrganizerID string    `json:"organizerID"`
-	Start       time.Time `json:"start"`
-	End         time.Time `json:"end"`
-	Cancelled   bool      `json:"cancelled"`
+	ID          int32   `json:"ID"`
+	AssetIDs    []int32 `json:"assetIds"`
+	OrganizerID string  `json:"organizerID"`
+	Start       instant `json:"start"`
+	End         instant `json:"end"`
+	Cancelled   bool    `json:"cancelled"`
 }
 
 // pushedBookingLower differs in the spelling of the id only.
 type pushedBookingLower struct {
-	ID          int32     `json:"id"`
-	AssetIDs    []int32   `json:"assetIds"`
-	OrganizerID string    `json:"organizerID"`
-	Start       time.Time `json:"start"`
-	End         time.Time `json:"end"`
-	Cancelled   bool      `json:"cancelled"`
+	ID          int32   `json:"id"`
+	AssetIDs    []int32 `json:"assetIds"`
+	OrganizerID string  `json:"organizerID"`
+	Start       instant `json:"start"`
+	End         instant `json:"end"`
+	Cancelled   bool    `json:"cancelled"`
 }
 
 type guestRequest struct {

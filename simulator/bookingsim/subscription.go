@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -69,7 +70,11 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("Upgrade") == "" {
 		return front.Refuse(http.StatusBadRequest, "this endpoint speaks WebSocket")
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	heard := make(chan struct{}, 1)
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true,
+		OnPingReceived:     func(context.Context, []byte) bool { touch(heard); return true },
+	})
 	if err != nil {
 		// Accept has answered already.
 		return nil
@@ -84,15 +89,41 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) error {
 
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.deliver(ctx, sub)
-	}()
-	s.listen(ctx, sub)
+	var beside sync.WaitGroup
+	beside.Go(func() { s.deliver(ctx, sub) })
+	beside.Go(func() { s.cutIdle(ctx, sub, heard) })
+	s.listen(ctx, sub, heard)
 	cancel()
-	<-written
+	beside.Wait()
 	return nil
+}
+
+func touch(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// cutIdle ends a subscription that was silent for too long.
+func (s *Server) cutIdle(ctx context.Context, sub *subscription, heard <-chan struct{}) {
+	idle := time.Duration(s.Switches().IdleSeconds) * time.Second
+	if idle == 0 {
+		return
+	}
+	timer := time.NewTimer(idle)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-heard:
+			timer.Reset(idle)
+		case <-timer.C:
+			_ = sub.conn.CloseNow()
+			return
+		}
+	}
 }
 
 func (s *Server) join(sub *subscription) bool {
@@ -115,12 +146,13 @@ func (s *Server) leave(sub *subscription) {
 
 // listen reads announcements until the connection ends. Each adds assets;
 // none can be taken back.
-func (s *Server) listen(ctx context.Context, sub *subscription) {
+func (s *Server) listen(ctx context.Context, sub *subscription, heard chan<- struct{}) {
 	for {
 		_, message, err := sub.conn.Read(ctx)
 		if err != nil {
 			return
 		}
+		touch(heard)
 		var request subscribeRequest
 		if err := front.DecodeJSON(message, &request); err != nil {
 			_ = sub.conn.Close(websocket.StatusPolicyViolation, "not a subscription request")
@@ -225,7 +257,8 @@ func (s *Server) messageLocked(groupID int32, ids []int32) []byte {
 	for _, id := range ids {
 		b := s.bookings[id]
 		pushed := pushedBooking{
-			ID: b.id, AssetIDs: b.assets, OrganizerID: b.organizer, Start: b.start, End: b.end, Cancelled: b.cancelled,
+			ID: b.id, AssetIDs: b.assets, OrganizerID: b.organizer, Cancelled: b.cancelled,
+			Start: s.switches.instant(b.start), End: s.switches.instant(b.end),
 		}
 		if s.switches.PushIDKey == PushIDLowerCase {
 			message.Bookings = append(message.Bookings, pushedBookingLower(pushed))

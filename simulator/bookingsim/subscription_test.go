@@ -260,6 +260,29 @@ func TestDropSockets(t *testing.T) {
 	a.mark(t, a.subscribe("a", 502), 502)
 }
 
+func TestSwitchIdleSeconds(t *testing.T) {
+	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.IdleSeconds = 1 })
+	silent, alive := a.subscribe("silent", 502), a.subscribe("alive", 503)
+	pings, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for pings.Err() == nil {
+			_ = alive.conn.Ping(pings)
+			<-ticker.C
+		}
+	}()
+	go func() { _, _, _ = alive.conn.Read(pings) }() // a ping is answered to a reader
+	_, _, err := silent.conn.Read(t.Context())
+	require.Error(t, err)
+	require.Eventually(t, func() bool { return len(a.Subscriptions()) == 1 }, waitFor, time.Millisecond)
+	require.Equal(t, "alive", a.Subscriptions()[0].ClientReference)
+	stop()
+	<-ended
+}
+
 func TestSubscriptionRefusals(t *testing.T) {
 	a := start(t, bookingsim.Options{})
 	status, _ := a.call(http.MethodGet, "/sync/bookings-subscription", nil)

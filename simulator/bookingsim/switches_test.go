@@ -93,11 +93,117 @@ func TestSwitchUpdateCancelled(t *testing.T) {
 	}
 }
 
+func TestSwitchGroupAnswer(t *testing.T) {
+	for answer, want := range map[string]struct {
+		status int
+		body   string
+		ids    []int32
+	}{
+		bookingsim.GroupAll:     {status: 200, ids: []int32{2, 3}},
+		bookingsim.GroupShorter: {status: 200, ids: []int32{2}},
+		bookingsim.GroupLonger:  {status: 200, ids: []int32{1, 2, 3}},
+		bookingsim.GroupMissing: {status: 200, body: `{"id":1001}`},
+		bookingsim.GroupString:  {status: 200, body: `"Group saved successfully"`},
+		bookingsim.GroupNothing: {status: 204},
+	} {
+		t.Run(answer, func(t *testing.T) {
+			a := start(t, bookingsim.Options{})
+			group := a.putGroup(0, occurrence(0, "09:00", "10:00", 502), occurrence(0, "11:00", "12:00", 502))
+			switches := a.Switches()
+			switches.GroupAnswer = answer
+			require.NoError(t, a.SetSwitches(switches))
+			status, body := a.call("POST", "/bookings/group", groupOf(group.ID, occurrence(2, "11:00", "12:30", 502), occurrence(0, "13:00", "14:00", 502)))
+			require.Equal(t, want.status, status)
+			require.Len(t, a.Bookings(), 3, "it is carried out, whatever is told")
+			if want.ids == nil {
+				require.Equal(t, want.body, body)
+				return
+			}
+			var ids []int32
+			for _, b := range decode[answerGroup](t, body).Bookings {
+				ids = append(ids, b.ID)
+			}
+			require.Equal(t, want.ids, ids)
+		})
+	}
+}
+
+func TestSwitchWriteStatus(t *testing.T) {
+	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.WriteStatus = 202 })
+	status, _ := a.call("POST", "/bookings/group", groupOf(0, occurrence(0, "09:00", "10:00", 502)))
+	require.Equal(t, 202, status)
+	status, _ = a.call("POST", "/bookings", map[string]any{
+		"assetIds": []int{502}, "organizerID": "alice@example.com", "start": day + "11:00:00Z", "end": day + "12:00:00Z",
+	})
+	require.Equal(t, 202, status)
+}
+
+func TestSwitchGroupWrites(t *testing.T) {
+	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.GroupWrites = false })
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url+"/bookings/group", http.NoBody)
+	require.NoError(t, err)
+	response, err := httpClient.Do(request)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	require.Equal(t, 404, response.StatusCode)
+	require.Contains(t, response.Header.Get("Content-Type"), "text/plain", "as a router answers that has no such path")
+	require.Empty(t, a.Bookings())
+}
+
+func TestSwitchMaxOccurrences(t *testing.T) {
+	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.MaxOccurrences = 1 })
+	a.putGroup(0, occurrence(0, "09:00", "10:00", 502))
+	status, _ := a.call("POST", "/bookings/group", groupOf(0, occurrence(0, "11:00", "12:00", 502), occurrence(0, "13:00", "14:00", 502)))
+	require.Equal(t, 504, status)
+	require.Len(t, a.Bookings(), 1)
+}
+
+func TestSwitchDeleteScope(t *testing.T) {
+	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.DeleteScope = bookingsim.DeleteGroup })
+	a.putGroup(0, occurrence(0, "09:00", "10:00", 502), occurrence(0, "11:00", "12:00", 502), occurrence(0, "13:00", "14:00", 502))
+	a.putGroup(0, occurrence(0, "15:00", "16:00", 502))
+	require.NoError(t, a.Cancel(3), "what a person cancels is that booking")
+	require.False(t, a.Bookings()[0].Cancelled)
+	status, _ := a.call("DELETE", "/bookings/1?reason=cancelled", nil)
+	require.Equal(t, 204, status)
+	for i, b := range a.Bookings() {
+		require.Equal(t, i < 3, b.Cancelled)
+	}
+	require.Equal(t, "user", a.Bookings()[2].Reason)
+}
+
+func TestSwitchTimeFormat(t *testing.T) {
+	for format, want := range map[string]string{
+		bookingsim.TimeUTC: "2031-03-03T09:00:00Z", bookingsim.TimeOffset: "2031-03-03T14:45:00+05:45", bookingsim.TimeFractions: "2031-03-03T09:00:00.000000Z",
+	} {
+		a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.TimeFormat = format })
+		sub := a.subscribe("other", 502)
+		_, body := a.call("POST", "/bookings/group", groupOf(0, occurrence(0, "09:00", "10:00", 502)))
+		require.Contains(t, body, want)
+		require.Contains(t, a.list(502, "06:00", "20:00"), want)
+		require.Equal(t, want, sub.next().Bookings[0]["start"])
+	}
+}
+
 func TestSwitchDelay(t *testing.T) {
 	a := start(t, bookingsim.Options{}, func(s *bookingsim.Switches) { s.DelayMilliseconds = 40 })
 	began := time.Now()
 	a.call("GET", "/config", nil)
 	require.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond)
+}
+
+func TestChoicesNameEverySwitchWithItsDefaultFirst(t *testing.T) {
+	raw, err := json.Marshal(bookingsim.DefaultSwitches())
+	require.NoError(t, err)
+	var defaults map[string]any
+	require.NoError(t, json.Unmarshal(raw, &defaults))
+	for _, choice := range bookingsim.Choices() {
+		require.Contains(t, defaults, choice.Name)
+		require.EqualValues(t, defaults[choice.Name], choice.Positions[0], choice.Name)
+		require.Greater(t, len(choice.Positions), 1, choice.Name)
+		delete(defaults, choice.Name)
+	}
+	require.Empty(t, defaults)
 }
 
 func TestSwitchesAtRunTime(t *testing.T) {

@@ -197,3 +197,21 @@ func (s *Server) cancel(id int32, by author, reason string) error {
 	}
 	return nil
 }
+
+// cancelSiblings cancels what else the booking's group has.
+func (s *Server) cancelSiblings(id int32, by author, reason string) error {
+	s.mu.Lock()
+	groupID := s.bookings[id].group
+	var intents []intent
+	for _, sibling := range s.groups[groupID] {
+		if !s.bookings[sibling].cancelled {
+			intents = append(intents, intent{bookingID: sibling, cancel: true, reason: reason})
+		}
+	}
+	s.mu.Unlock()
+	if len(intents) == 0 {
+		return nil
+	}
+	_, err := s.write(groupID, intents, by)
+	return err
+}

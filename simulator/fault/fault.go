@@ -104,28 +104,37 @@ func (r *Registry) Rules() []Rule {
 	return out
 }
 
-// Match returns the first rule that hits this request and counts it. A rule
-// whose count is used up stays listed but matches no more. DropSockets rules
-// never match a request.
+// Match returns the rule that hits this request and counts it: the first of those
+// that always apply, else the first that chance chooses. A rule whose count is
+// used up stays listed but matches no more. DropSockets rules never match a
+// request.
 func (r *Registry) Match(service, operation, mailbox string) (Rule, bool) {
 	if r == nil {
 		return Rule{}, false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, x := range r.rules {
-		if x.Kind == DropSockets ||
-			x.Service != "" && x.Service != service ||
-			x.Operation != "" && x.Operation != operation ||
-			x.Mailbox != "" && !strings.EqualFold(x.Mailbox, mailbox) ||
-			x.Count > 0 && x.Applied >= x.Count {
-			continue
+	for _, certain := range []bool{true, false} {
+		for _, x := range r.rules {
+			if x.certain() != certain || !x.concerns(service, operation, mailbox) {
+				continue
+			}
+			if !certain && r.rng.Float64() >= x.Probability {
+				continue
+			}
+			x.Applied++
+			return *x, true
 		}
-		if x.Probability > 0 && r.rng.Float64() >= x.Probability {
-			continue
-		}
-		x.Applied++
-		return *x, true
 	}
 	return Rule{}, false
+}
+
+func (x *Rule) certain() bool { return x.Probability == 0 || x.Probability == 1 }
+
+func (x *Rule) concerns(service, operation, mailbox string) bool {
+	return x.Kind != DropSockets &&
+		(x.Service == "" || x.Service == service) &&
+		(x.Operation == "" || x.Operation == operation) &&
+		(x.Mailbox == "" || strings.EqualFold(x.Mailbox, mailbox)) &&
+		(x.Count == 0 || x.Applied < x.Count)
 }
