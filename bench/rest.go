@@ -9,10 +9,10 @@ import (
 )
 
 // The circumstances of the scenario rest: every room has about 200 dates within
-// the horizon, and lists have 50 rooms.
+// the horizon, most of them of series, and lists have 50 rooms.
 const (
-	restSingles = 44
-	restSeries  = 6
+	restSingles = 4
+	restSeries  = 8
 	restTime    = 60 * time.Second // that is measured
 	restPause   = 20 * time.Second // after the import
 )

@@ -182,17 +182,25 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// pauseOr waits until d has passed or something wakes it.
+// pauseOr waits until d has passed or something wakes it, and reports false if
+// ctx ended first.
 func pauseOr(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	_, ok := pauseOrWake(ctx, d, wake)
+	return ok
+}
+
+// pauseOrWake also tells whether it was woken.
+func pauseOrWake(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken, ok bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return false
+		return false, false
 	case <-wake:
+		woken = true
 	case <-timer.C:
 	}
-	return ctx.Err() == nil
+	return woken, ctx.Err() == nil
 }
 
 func wake(c chan struct{}) {

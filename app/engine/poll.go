@@ -17,6 +17,7 @@ import (
 func (e *Engine) polling(ctx context.Context) error {
 	group, reading := errgroup.WithContext(ctx)
 	readers := e.reading
+	look := min(max(e.RefreshInterval/20, 500*time.Millisecond), time.Second)
 	group.Go(func() error {
 		for {
 			if wait := e.tempo.pausedFor(); wait > 0 && !pause(reading, wait) {
@@ -40,7 +41,7 @@ func (e *Engine) polling(ctx context.Context) error {
 					return e.pollOrReport(reading, room)
 				})
 			}
-			if !begun && !pauseOr(reading, 500*time.Millisecond, e.wakePoll) {
+			if !begun && !pauseOr(reading, look, e.wakePoll) {
 				return nil
 			}
 		}

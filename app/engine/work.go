@@ -17,6 +17,14 @@ import (
 // come to rest cannot keep a worker from the others.
 const maxSteps = 40
 
+// How often due meetings are looked for while nothing tells of any: often as long
+// as something happened of late.
+const (
+	lookOften  = 250 * time.Millisecond
+	lookSeldom = time.Second
+	quietAfter = time.Minute
+)
+
 // working claims due meetings and works on them, several at once, each by one
 // worker at a time.
 //
@@ -42,6 +50,7 @@ func (e *Engine) working(ctx context.Context) error {
 		cancel() // ends the wait for them
 	}()
 	failed := make(chan error, 1)
+	active := e.now()
 	for {
 		n := e.takeFree(ctx, free)
 		if n == 0 {
@@ -73,8 +82,21 @@ func (e *Engine) working(ctx context.Context) error {
 			return err
 		default:
 		}
-		if len(claims) == 0 && !pauseOr(ctx, 250*time.Millisecond, e.wakeWork) {
+		if len(claims) > 0 {
+			active = e.now()
+			continue
+		}
+		// What becomes due by time alone follows from something that happened.
+		wait := lookOften
+		if e.now().Sub(active) > quietAfter {
+			wait = lookSeldom
+		}
+		woken, ok := pauseOrWake(ctx, wait, e.wakeWork)
+		if !ok {
 			return nil
+		}
+		if woken {
+			active = e.now()
 		}
 	}
 }
