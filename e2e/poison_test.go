@@ -69,7 +69,7 @@ func TestWhatCannotBeProcessedHoldsUpNothing(t *testing.T) {
 		first := w.outlook(bob, w.at(12), room4)
 		w.until("the slot is taken", func() bool { return len(w.bookedAt(w.at(12))) == 1 })
 		require.NoError(t, w.Control.Switch(t.Context(), map[string]any{"booking": map[string]any{"overlapPolicy": "409"}}))
-		half := w.at(12).Add(30 * time.Minute).AddDate(0, 0, -1)
+		half := w.at(12).Add(30*time.Minute).AddDate(0, 0, -1)
 		w.act(stage.Action{
 			Person: carol, Where: "outlook", Action: "book", Subject: "Series", Rooms: []string{room4},
 			Recurrence: map[string]any{"pattern": "daily", "count": 4},

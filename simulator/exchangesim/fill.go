@@ -95,7 +95,7 @@ func (s *Server) stand(room *mailbox, p Person) error {
 	c.myResponse, c.freeBusy, c.replied = responseAccept, busyBusy, s.now()
 	row := a.attendeeRow(room.Address)
 	row.response, row.responded = responseAccept, s.now()
-	s.newItem(organizer.folders[folderCalendar], calendarItem, a, organizer.Name)
-	s.newItem(room.folders[folderCalendar], calendarItem, c, room.Name)
+	s.newItem(organizer.folders[folderCalendar], a, organizer.Name)
+	s.newItem(room.folders[folderCalendar], c, room.Name)
 	return nil
 }

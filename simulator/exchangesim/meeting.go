@@ -217,7 +217,7 @@ func (s *Server) receiveRequest(b *mailbox, inv invitation) {
 	if it == nil {
 		c := s.copyFor(b, a)
 		c.original = inv.original
-		s.newItem(calendar, calendarItem, c, b.Name)
+		s.newItem(calendar, c, b.Name)
 		s.askRoom(b, c.goid, inv.original, c.sequence, c.stamp)
 		return
 	}

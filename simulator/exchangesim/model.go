@@ -140,7 +140,7 @@ func (s *Server) Book(ctx context.Context, p Person) (string, error) {
 		return "", fmt.Errorf("book for %s: %w", b.Address, err)
 	}
 	s.note(ledger.Created, b, a, time.Time{})
-	s.publishNew(s.newItem(b.folders[folderCalendar], calendarItem, a, b.Name), sendMode{send: true})
+	s.publishNew(s.newItem(b.folders[folderCalendar], a, b.Name), sendMode{send: true})
 	s.runDue()
 	return a.uid, nil
 }

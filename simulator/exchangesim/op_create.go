@@ -53,7 +53,7 @@ func (c *call) createCalendarItem(e *soap.Element) ([]*soap.Element, *ewsError) 
 	if err != nil {
 		return nil, err
 	}
-	it := c.server.newItem(f, calendarItem, a, c.box.Name)
+	it := c.server.newItem(f, a, c.box.Name)
 	shown := soap.New("CalendarItem", c.server.itemID("ItemId", whole(it)))
 	c.server.note(ledger.Created, c.box, a, time.Time{})
 	c.server.publishNew(it, sendModes[mode])

@@ -226,10 +226,10 @@ func (s *Server) add(f *folder, it *item) *item {
 	return it
 }
 
-// newItem stores a new object.
-func (s *Server) newItem(f *folder, class itemClass, a *appointment, author string) *item {
+// newItem stores a new calendar item.
+func (s *Server) newItem(f *folder, a *appointment, author string) *item {
 	now := s.now()
-	return s.add(f, &item{class: class, appt: a, created: now, modified: now, author: author})
+	return s.add(f, &item{class: calendarItem, appt: a, created: now, modified: now, author: author})
 }
 
 // touch records a change. client tells whether a client wrote properties; the
