@@ -80,6 +80,11 @@ func (t *Term) queueOccurrences(batch *pgx.Batch, records []*record) {
 		}
 	}
 	if len(changed) > 0 {
+		// That there are few of them has to be said: the table is not read for them.
+		ids := make([]meeting.OccurrenceID, len(changed))
+		for i, row := range changed {
+			ids[i] = row.ID
+		}
 		batch.Queue(
 			`update ews.occurrence o set booking_id = n.booking_id,
 			   base_live = n.base_live, base_start = n.base_start, base_end = n.base_end,
@@ -87,7 +92,7 @@ func (t *Term) queueOccurrences(batch *pgx.Batch, records []*record) {
 			   copy_state = n.copy_state, copy_start = n.copy_start, copy_end = n.copy_end,
 			   copy_checked_at = n.copy_checked_at, ex_tick = n.ex_tick,
 			   asked_by = n.asked_by, asked_at = n.asked_at, refusal = n.refusal, refusal_code = n.refusal_code, withdraw = n.withdraw
-			 from jsonb_populate_recordset(null::ews.occurrence, $1::jsonb) n where o.id = n.id`, changed)
+			 from jsonb_populate_recordset(null::ews.occurrence, $1::jsonb) n where o.id = n.id and o.id = any($2)`, changed, ids)
 	}
 	if len(added) > 0 {
 		batch.Queue(
