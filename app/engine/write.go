@@ -307,19 +307,40 @@ func (j *job) resolveUpdate(ctx context.Context, open Operation) (time.Time, err
 				removed = append(removed, c.Room)
 			}
 		}
-		o.Wrote(seen, added, removed, meeting.Moment{Now: open.StartedAt, Tick: at.Tick})
+		written := seen
+		written.Span = open.Intent.Span
+		o.Wrote(written, added, removed, meeting.Moment{Now: open.StartedAt, Tick: at.Tick})
+		if !seen.Span.Equal(written.Span) {
+			o.Looked(seen, rooms, meeting.Moment{Now: began, Tick: at.Tick})
+		}
 		return nil
 	})
 }
 
+func invitedBefore(o *meeting.Occurrence) []meeting.RoomID {
+	var out []meeting.RoomID
+	for _, c := range o.Cells {
+		if c.Invited {
+			out = append(out, c.Room)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // carriedOut tells whether the copy, which differed from what was wanted when
-// the change was sent, is as wanted now. Rooms that a person added since are
+// the change was sent, has the wanted rooms now, or the wanted time if the rooms
+// were the same before. What a person did since, adding rooms or moving it, is
 // another matter.
 func carriedOut(wanted Intent, o *meeting.Occurrence, seen meeting.Copy, rooms map[meeting.RoomID]meeting.Room) bool {
-	if !seen.Live || !seen.Span.Equal(wanted.Span) {
+	if !seen.Live {
 		return false
 	}
 	invited, in := invitedTo(seen, rooms), roomsOf(wanted.Assets, rooms)
+	before := invitedBefore(o)
+	if slices.Equal(before, in) && !seen.Span.Equal(wanted.Span) {
+		return false
+	}
 	for _, id := range in {
 		if !slices.Contains(invited, id) && !seen.Partial {
 			return false
@@ -465,11 +486,19 @@ func (j *job) ofAnother(ctx context.Context, b Booking) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if slices.ContainsFunc(shown, func(s meeting.Sighting) bool { return s.UID != j.m.UID && s.Span.Equal(b.Span) }) {
+		if slices.ContainsFunc(shown, func(s meeting.Sighting) bool {
+			return s.UID != j.m.UID && s.Span.Equal(b.Span) && j.mayShareOrganizer(s)
+		}) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// mayShareOrganizer tells whether the bookings of both meetings may name the
+// same organizer.
+func (j *job) mayShareOrganizer(s meeting.Sighting) bool {
+	return s.Organizer == "" || s.Private || j.m.Private || s.Organizer == j.m.Organizer
 }
 
 func showsAt(o *meeting.Occurrence, span meeting.Span) bool {

@@ -87,7 +87,8 @@ func (o *Occurrence) Wrote(c Copy, add, remove []RoomID, at Moment) {
 	}
 	for _, room := range remove {
 		cell := o.cell(room)
-		cell.Invited, cell.Answer = false, NoAnswer
+		// Nobody has to answer to that: neither side has the room any more.
+		cell.Invited, cell.Answer, cell.BaseIn = false, NoAnswer, false
 		cell.see(None, Span{}, at.Now)
 	}
 	if moved {

@@ -125,7 +125,7 @@ func (w *World) DeleteMeeting(s Slot) {
 	defer w.lock()()
 	if c := w.exchange.copyOf(s); c != nil && c.live {
 		w.note("- %v is deleted in Outlook", s)
-		w.fate(s).Ghost = true
+		w.fate(s).Ghost, w.fate(s).Touched = true, true
 		c.live = false
 	}
 }
