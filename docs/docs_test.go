@@ -130,7 +130,9 @@ func TestEveryGuideIsFound(t *testing.T) {
 	t.Parallel()
 	texts := documents(t)
 	for name := range texts {
-		if strings.HasPrefix(name, "docs/") && strings.Count(name, "/") == 1 {
+		// Reports that a make target writes come and go.
+		report := slices.Contains([]string{"docs/acceptance.md", "docs/performance.md", "docs/scaling.md"}, name)
+		if strings.HasPrefix(name, "docs/") && strings.Count(name, "/") == 1 && !report {
 			require.Contains(t, texts["README.md"], "("+name, "the front page has no link to it")
 		}
 	}
