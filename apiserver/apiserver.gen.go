@@ -527,12 +527,13 @@ type Configuration struct {
 type ConfigurationStatus struct {
 	Counts Counts `json:"counts"`
 
-	// FromBookings How current the app's view of the bookings in Eliona is.
+	// FromBookings How current the app's view of the bookings in Eliona is, and how they become meetings.
 	FromBookings FromBookings `json:"fromBookings"`
 
-	// FromExchange How current the app's view of Exchange is.
-	FromExchange FromExchange `json:"fromExchange"`
-	Owner        *Owner       `json:"owner"`
+	// FromExchange How current the app's view of Exchange is, and how what it sees there becomes bookings.
+	FromExchange FromExchange    `json:"fromExchange"`
+	Import       *ImportProgress `json:"import"`
+	Owner        *Owner          `json:"owner"`
 
 	// State `running`: the app works with it. `broken`: something only an administrator can mend keeps it from working, in
 	// full or in part; see `statusCode`. `starting`: it is enabled and no process works with it yet. `disabled`: it
@@ -819,7 +820,7 @@ type Finding struct {
 // Example: clash
 type FindingKind string
 
-// FromBookings How current the app's view of the bookings in Eliona is.
+// FromBookings How current the app's view of the bookings in Eliona is, and how they become meetings.
 type FromBookings struct {
 	// Connected Whether the connection stands on which the Booking app tells of changes.
 	//
@@ -831,6 +832,16 @@ type FromBookings struct {
 	// Example: 2026-11-22T09:00:00Z
 	ConnectedSince *time.Time `json:"connectedSince"`
 
+	// LagSeconds How many seconds the one waits that waits longest; 0 when none does.
+	//
+	// Example: 0
+	LagSeconds int64 `json:"lagSeconds"`
+
+	// LastCarried When a meeting was last made, changed or cancelled because of a booking, with success; `null` if not within 30 days.
+	//
+	// Example: 2026-11-22T08:57:10Z
+	LastCarried *time.Time `json:"lastCarried"`
+
 	// LastComparison When all bookings were last compared with success. That happens after each connect and every hour.
 	//
 	// Example: 2026-11-22T09:00:00Z
@@ -840,15 +851,25 @@ type FromBookings struct {
 	//
 	// Example: 2026-11-22T09:00:00Z
 	LastMessage *time.Time `json:"lastMessage"`
+
+	// Waiting Meetings that wait to be carried in this direction.
+	//
+	// Example: 0
+	Waiting int `json:"waiting"`
 }
 
-// FromExchange How current the app's view of Exchange is.
+// FromExchange How current the app's view of Exchange is, and how what it sees there becomes bookings.
 type FromExchange struct {
 	// LagSeconds How many seconds ago the room was asked for changes for which that is longest ago. Usually below
 	// `refreshInterval`; `null` while there are no rooms.
 	//
 	// Example: 12
 	LagSeconds *int64 `json:"lagSeconds"`
+
+	// LastCarried When a booking was last made, changed or cancelled because of Exchange, with success; `null` if not within 30 days.
+	//
+	// Example: 2026-11-22T08:57:10Z
+	LastCarried *time.Time `json:"lastCarried"`
 
 	// LastPoll When a room was last asked for changes with success.
 	//
@@ -864,6 +885,11 @@ type FromExchange struct {
 	//
 	// Example: 2026-11-22T09:00:00Z
 	NotBefore *time.Time `json:"notBefore"`
+
+	// Waiting Meetings that wait to be carried in this direction.
+	//
+	// Example: 0
+	Waiting int `json:"waiting"`
 }
 
 // Health defines model for Health.
@@ -889,6 +915,34 @@ type HealthCheck struct {
 	//
 	// Example:
 	Text string `json:"text"`
+}
+
+// ImportProgress How a first import, or one of a large change, gets on; `null` when there is none.
+type ImportProgress struct {
+	// Meetings Meetings found so far; more may come while rooms are read.
+	//
+	// Example: 1200
+	Meetings int `json:"meetings"`
+
+	// MeetingsDone Those that no longer wait.
+	//
+	// Example: 900
+	MeetingsDone int `json:"meetingsDone"`
+
+	// Percent How much that is of all, at most 99 while it lasts.
+	//
+	// Example: 75
+	Percent int `json:"percent"`
+
+	// Rooms Rooms to be read.
+	//
+	// Example: 20
+	Rooms int `json:"rooms"`
+
+	// RoomsRead Those whose calendar was read already.
+	//
+	// Example: 20
+	RoomsRead int `json:"roomsRead"`
 }
 
 // Owner The process that works with the configuration; `null` if there is none.
@@ -930,6 +984,26 @@ type RoomAsset struct {
 	//
 	// Example: 10
 	ProjectId string `json:"projectId"`
+}
+
+// RoomDirection How changes of a room are carried in one direction: `fromExchange` what changed in Outlook, `fromBookings` what was
+// booked in Eliona.
+type RoomDirection struct {
+	// LagSeconds How many seconds the other side may be behind: how long the oldest change waits, 0 if none does; from Exchange
+	// at least the time since the room was last asked, `null` if it never was.
+	//
+	// Example: 12
+	LagSeconds *int64 `json:"lagSeconds"`
+
+	// LastCarried When a change was last carried with success; `null` if not within 30 days.
+	//
+	// Example: 2026-11-22T08:57:10Z
+	LastCarried *time.Time `json:"lastCarried"`
+
+	// Waiting Meetings that wait to be carried.
+	//
+	// Example: 0
+	Waiting int `json:"waiting"`
 }
 
 // RoomEntry One date of a meeting as both sides show it. In step are those that have the same times on both.
@@ -990,7 +1064,15 @@ type RoomStatus struct {
 	// Assets The assets in Eliona that stand for the room.
 	Assets  []RoomAsset  `json:"assets"`
 	Failure *RoomFailure `json:"failure"`
-	Guard   *RoomGuard   `json:"guard"`
+
+	// FromBookings How changes of a room are carried in one direction: `fromExchange` what changed in Outlook, `fromBookings` what was
+	// booked in Eliona.
+	FromBookings RoomDirection `json:"fromBookings"`
+
+	// FromExchange How changes of a room are carried in one direction: `fromExchange` what changed in Outlook, `fromBookings` what was
+	// booked in Eliona.
+	FromExchange RoomDirection `json:"fromExchange"`
+	Guard        *RoomGuard    `json:"guard"`
 
 	// LastPoll When it was last asked for changes with success.
 	//
@@ -3982,227 +4064,235 @@ func (sh *strictHandler) GetOpenAPI(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H35cxs3mui/guJuVexUm6JsJ5mRaus9xXEm2vVVlrLendAvDbFBEuMmwGmgRXNS/t9ffQfQ6IOHfGQ2",
-	"tfPLOFR3A/jw3edvo5ldra1RxrvR2W+jtazkSnlV4X/JoqiUw38Wys0qvfbamtHZ6HqphHqwkroU/Iyw",
-	"c+GXSlTWrkbZSL2Xq3WpRmcj+OHB6f/lH8Yz/LOGj6ylX46ykZEreC6slY0q9fdaV6oYnfmqVtnIzZZq",
-	"JWETfruGR52vtFmMPnzIRjNr5nrxQBfDe8x1kYed0aN1JfHvyRZPB/fTfHnfjtKPzG21kn50NtLGf/t4",
-	"lIXtauPVQlW437k2hTbHbZifbUFzpZSH90+/G4Zi8v27APIDPayc/94WWuGNP2nB6wwwxXhlPCLGel3q",
-	"Gf7l5G+O/sybdPTv2VKahXppSm0U/OLq1UpW29HZ6Cn/TfAfs9GtLGt86Mbad9osLtbrn18/G52Nlt6v",
-	"z05O+OezR5PJ5OT2dJSNZqVWxl8Wo7PR5PTho8fffPvdgz/9Wd48mBVq/gB+egC/wU/wS3zjSs0qBVdU",
-	"SVPY1YNZefrI+Afu0ax65EfZaF3Zv6mZv/zBjc5+GZ1ORm8zROBn2vmfX71AAFfOj+eltVUHp52qbvVM",
-	"/exURY+qUlsjO095ZSTvPOyu2W9zhnAqeEOv1F8tQHH0tK7sWp38ta70bIn4FAB9papbVbUB/d+2roTd",
-	"GBEh7uipj4G42rjmCXd2cgLEP07OdvL0zdVJWGks3eo9wFM6t7EVnHb92LnNpCp+Hyjvglk2qp2qmFie",
-	"/tfF81fPnk6n9A2ig4ZI/rVS89HZ6F9OGhZ5Qn91J23iwBfbxHzhRamk88IaYD2wNw8X4IG6Z5UqlPFa",
-	"li5DUudTCdickKbAHzuc9Xu6EyHXayErJQJ1j3uUTuTs1tY4IseL2UytvRrgOZdebHRZihslCtipdMJZ",
-	"a+D/19Y5fVOqsXizlB7OoHAv2gu3tBsntKG9e+lrPgfcoosHYGbkxqMP2ej72m2P5yL4z6qyFXApdasq",
-	"WYrZUs3eOTx7bQpViY3cCllWShbbc+GrrZALqQ3sS4qVXcEqR1/oU1xs4CKvjlh9LK6HVoebWSpZsDR9",
-	"rXy1fXAx90So3WVm1hROeCs2UgMv6nHrRo7ALp/AfuhKjwdpwRj7XJeldrTk6OxPjx9mI7pGoD2pSwVk",
-	"6rxaA4X+NpI3tgauCXzUFor+VSgvdcn/HvzuBOTde3qiJVUbIRxXte+QOb7nZbz2KO/+ExiVGxbhH7Jm",
-	"Z7b2pbXvxnY+1zP16NtvmBHcZbunp/39wv/9Wilny/rIHb+QKxX2y/w23WhpF9qMV3pWWWfn3qIMbG/2",
-	"4uKHq+ur7yaTycPTb47a+aPTCOqnxqsKF0ce3+wEBF8mjPVCeyd0kQGNp1JxLK7jW9ohjRthTbkV1szU",
-	"mVjJd0pIYdSGvyY0MgPtRGkdIjsDzdt3qgWqiFIMrufh+OKp8ZUUlZrXTjm6Y9wSL3HGC8C2gT3habRD",
-	"HliphXaewDFOLgCYnQNCgk2koG8grGRValX9Chj+a9zcHRD6uUIWJ71ASZUhy0MOQVwgAQawxF9L7XwK",
-	"EPdOr9cpRF5YLwCBVSGkz8SNmsnaAbhhi+JGzW2lABa02fS4r61dCfz+h7fHiy/Y6mu1tpUf4nnXyNbV",
-	"2tEZN6pSwst3yoxF/nAyyQktVkoafgIvDo+/kU6sZKHOhVNK5HTiHCUAyMxSz/zHSYEe/eNSpG4A0AjN",
-	"gfhA+J8LYMwAMeLKcD+VWqu4V3jtM0iH6727utkKZ1fqxhZboUq4z2SbLCPEC+uXINeTFxNphpC7BKI2",
-	"sqRtfBT4NH9C4A/nuI3SLgJ/AIJaSqJAogP3maADX57ZuiyQiAtLBGzsJhNzWwneasR4YE6F9PJGOiVm",
-	"0sBLN6DsyNlSFcSj+MmogbTPwRC7laUuPheqNRupHZLtXKuyIOGI/wSmQhpyNlop5+QCrbXaedCPKtCy",
-	"/FIE3fkcxLwDHpJogqI2ysyqLShqGWqKsizt5lUptfnp+voVvAPaHfK0sGil5pVyS0SQW1n2V78B0PqN",
-	"UkacIhX86dvHk8ldeMXO230JDLkSK2BNtySn23AaxG28nueyBGtZfcIFsb0qkLgKq0hILOWtYiSGrd6o",
-	"ArBsNXxj0eZYG9OCHEscKfBJwC3Z1T3efh7qCKfoHwC2nZxiqSq1G54vrP/R1ubjwVkpErNdZgZYC7vR",
-	"hXj83enp5+EJ+xfTpJ3YCrg38CRjhatnSzQu4Gc2K8Q9abaIffcRBtfWPpPVQn0mlAK1Bj4HypQE4nmu",
-	"vx993kvfuc6ui47Lk1XnnPI/6jLaE3NZl3509svb7qLP9Ar46mapGYwtdx1qD8CA7QoMQKe8G4sL+pN2",
-	"JPhB15NlKaq6JHVcpvbtorL1Wsy1H4s32i9t7adG8q/4FpmFUYtIXVq//JJ4HVnjRot2oUDT+n/PyeOF",
-	"XC99Tq1AWWseDB6A6RS06X8dfXj7Nhtpr1YD7ssL3pud04HOcZcEkpVAvgmHGSUf2HfZdAev6xI1CrbW",
-	"ZFXJLfy3qctS3sBRyQvX/ftFXWgPevB2aKPsuemzoDE5Utaq8uywk7PgqVOmXo3OfhnNKiU9QLNeF/SP",
-	"QpXKq9Hb1KcY/9jxCmYj6VvUMno4efjtg9PTBw8fXk/+fDaZnE0mfx0ljk/4zgNQv4Y+Fhhw94xgMLnG",
-	"5wkPJWpnQH7xcs7GRwsKmfBL6xS9UOj5XFViXtkVywCkiDa6tT2BbcdTijG9/XfvrXaquhxyqfwQDvMU",
-	"3Urk1NksLerFQvtzoVZrvwWSqs07YzcGbTHQhtaVXVRy5YgXSiMuXl2Kd2rbOsLo8cM+fD+kTqBf4Obi",
-	"DrOAGfEO3sbX7c3f1AzdJKlJ0DsTeoAkq/hzkDR99Bs2mbpf+sluRGnNApi7B4s9PRk6Ig660Rs76ggj",
-	"54oe/RDdGb/ttHVYm7RVoSr4D2KXfqm24qbWoAcYAWqosCAwz8j0Y/xDGzM6WtEZZrpeu2xq8GdCC2Cx",
-	"aNyRGYl2HdrYLkVpoxRaMTdKsM14NFfi46t1H3k7yMLg3GH1BsjtQRoUZxww0vABWb5KcGMuS6e66DLr",
-	"hhdkWb6co352B8drT9S9ieZoS7fQ6FkjGTcWRPzMZkAslWruha09qh0r6d6BCo7yCrHDVgpuHwQFogM6",
-	"AZ0qpgYN4agl8ZPsuCWHBj3tlAF8F/dyMhPyTOSy9ktbab+F/76Pyjlpf7BRoUClh48Bz5vbamoQ7dxY",
-	"PIubTdbsHXdG/kH0RLQk0IdsBKLzxr7vE8PTXkxPGiAIbWS1RUaWkemixGapYD+CI1Ko+8O+ickZgu1a",
-	"Vc6ar5wAqU7GG68ttGPosdtDG2/PxQbecl6aAumx8f6gO6rNBmWpZ6rj+N8hbBMuOYzDV5GjtAGSb2Rl",
-	"tFnk6Ina2OqdI2dPtOvdEo1bOAUoRaAD5Uyq+Rlu3VeaLDrFiFkoFmebpS2D44SO6pdqajYWGAu62h3x",
-	"pixQP2JhRFeEB8t6dEfyboHTRy8uu5paIr9xyHWlXMM1zn7r6hfkRxtioEvrfBauNouaOgd6WJxL17i4",
-	"ggzcoDUQDRB2N6r2Re/zmfYOQC6+7iaf2AKVKMQv7cSmsmaB1I4/bpmU1Bq3yTBLBDXdTm7f5YTFABck",
-	"NScWtS4U6tB4fav23rvO3N5+g9exr/rN5QwYv9OFAgQAE0g6UILq1Y3CjbMqT/5eg3oUhh9mcGlzsHrU",
-	"uVjJLfITOEp7b4PbuZsUj2DryXLySR+W5ehQHdQ3VtZ5Uep3qtyKpSrXLrkPw/ZRuMr2wT7BCT4EE/Lk",
-	"Du4RsAXp+0zkLRaci3vsE0FuwQIHcAv59f1M5J3YAoiEmTVGzfj96yev8OXrZ1f3s6nJ0aOdi3svL2q/",
-	"vA/Xnpd2gY++uH72HD4ZwsG5uPf0zZWQxm1U5eAvekW8OGwOVEKzQKWzG4DExaLbGiUVGIW/ztHMycW9",
-	"pd2IFRjfhH9r6XAJ+K9c3EMeJ0tlColICgYi/Akegc//ymwih2U40PyrXK9hofCfaJ65XNwD4aeMrRfL",
-	"+8mf6ZDwd7jGN+rmys7eKY8QQOWK/3Lx6hIPw3yoOQoaRgAIpOZKBSIhEQtEVEpAoUqBkatcG71CfKOH",
-	"KB+ll1IEYBC7AnajNmqrYpgC2pv7MrGVnjFE0YdBZVquVNxwhxmmoZlDJgw7AmiljKVP1iiryOgZfMRG",
-	"IjPdwcYGNdieGrpPhe2w6HAchF/MsrDVQhr9j2ifhrA4KE5bM1tW1uh/qBglZyuRcZR1xhtF7NWOp2Zq",
-	"Xu7PIYBbDJADPsTJMchQEt6W45J5yEDJkfiRmaAgjJrp1OQhSYJfCWkc9Aowm7F4A6bMjQUztWp2l9EH",
-	"YUfoAR50Utyqofi3FzfbGIvwVuSgweVghZUqKl+Jk7DjB0BwWpHjTeVEyRvtlHggZOmsqPRi6YWcA1lL",
-	"Eey02nhd9r6uOMrpPaUvJDhMamWlZPHSlNuOmnljbamkQddJy3ff8s8N4xI8D8Ii3gNpTRg94I3lnJ2T",
-	"j8WT5Pbh5FELRwsTOIDjc3g4WRpbOJ8aCrSglq6cF8rc6sqaFXApVMFaJ+bt7tCsu0dWxUtCf1X9YFdS",
-	"G3fAN8lPBRm9VnZdEv9AK5iFBTMwQA1g1XAmMKBZIJChsm3ibNrhnygEl8g3PHqFUh+ha+eNIr8hz6WQ",
-	"jR4LkEUDiE/0lYvmC66ISCYKPAGyUnULitlaGVWMp+aqvin4dDNbGw/LFq3jakzQYpMOWXsm4Bvb5KMM",
-	"1o4XKzV79rqtDrkfSUe41isVtXu+q28n2Y4kFUkaPtyEl+/QYpWYYgR8pFAz0M+FjLcTTELmdBzN9izh",
-	"KvQ5hdgevzM1zsutOxcSJTFrMsJ5XZYEzDZZfttRNh89HIGZ+16vwDp69O1kko1W2tB/frMTKoleKtve",
-	"9X0CPXXEw5uJXd8CaMyd22fQdNhCOwesK9zjUgGaDjROlK9uLJ6QPNIe2TapfrIUs9LWBRF6KwY7NXl7",
-	"g2tZeaOq/kZBb3reiW3Gd/OxANbYSJe2DnAMDA5Y8Vk3bfG3/VBLfHAUoMCEgICOGlCtLNlxEqzwRiVS",
-	"AT79cwxmSu7a7FVNSkcLIwJJ0CO96+d3wkYil0eKAgDzi64hr7G4MKwlgmoUszSG3eH9Dazk+2fKLPxy",
-	"dPYQqObgXczkk8bcbHP7Ue9A6aNwqm3IUW1MVriGBq+1Ea+ePsdoaEZ3UglOCCTklb38VpIcU5NYwdGL",
-	"pBeGhIIU6/qm1DP0NgDnIT+dr2rn0RslgiKIcXeURcGM3DrfNfOPQdomaXkviC6agKW4R+/cF01Qoaue",
-	"B7d1jzUUKw1gBVN4P0UemUF95PlCinWXJjGTT9xDh9hSicsf7nNQK7VJdh2ydwBx6RuBS6lqmC5zJiSI",
-	"DnSJ8idBV3Mi/5r/l7PqiiiDXKGrSZZK3iLXBG3AVuKdQi+9QscwYEP4YWpoiXPK5ZAtuvNWVGpl8Utt",
-	"eO/IPY/iKyZNH4J5NtpU2qtGEf2QjZSh5xMUo1e75iV5bwOw9yrXYwHaedCsvRVrTtU5T/0wmHBlKwF7",
-	"8hT9MAOq82E9MqSa76eShsVH8n+jbsQVKXpuLF6zRRRtll3C7nAme05iI9g2PrgLyqi2oapIksMknx5M",
-	"Sx38/m5xKmpTwknztkmRY5Km8sPS9ciFjyFrYMT/sOYHuW0z99M/9fRDeAYd+RTLrX1dkZiiUFoUXwCs",
-	"KLkwPNLYxcVYXC1jvhgCGW0ZSWwu6ocbbQq7SfMYSAgGZLiXs9h/gw9e4gHyTJz+aQL8n49xvwU+PNJu",
-	"NfK7R6kWeXqMFjlU5/Mi+m97capMLPQt2NXbJpst219ktMMUTfawku+fWDOrq0oZz8G6zlX2bjI8BtQe",
-	"QYo6JqN+kgMPJpPXKzVunpTRmpUzMn1OJ/Cph98lsD9HRjo1N6q0G/bMo/+jst6XwFXWttSzrXCAVvfy",
-	"pxv3PDnKbJt3bm/v5Z1O7nx5K/k+wOGVqp5rU3vVsZAmd4bcQlOmE+qgW7HCr3KNBRu/G8kqO9VccIqx",
-	"XoGd5PBHUUrnx1PzypYIKLIZ0SjzGEL+diJORN7JDsxD5pETa1Xx0pQaa+2qY09N9kIT/p7C89vJMQA1",
-	"1uv59mfHBRFHSSgw2IlJ4NualDNWWzcgyWXqBkCjOk1EfKfWnNqeFtDAXdBuMGaTCW/tRwkrC6rq1cyu",
-	"1bCpN8yIx+HBnsIPX4pMjW5LFWTRZUJR4ps2Io+fyA/Yeejbg9+33XIwUF9IXwaBs7KFqkjzVsazAnqc",
-	"KXfwjAdlTFMn1mWWr/gvaUmFnqnAV5INkltyt14YIuVhrb5iODWfSzOMi+xQDadmh26YVMl9Hn0wrbXb",
-	"64e7/MF18paiRzrNhWFJ28oWJH+aek+P/r22HvSvN8GfZrZZqie2ZH3bqXU6GWWj09NPc2h1U6KPc2mF",
-	"JGm/sRildiDXAqWcEWGpTaNntJMngYciw6bAVPR4vWTKEBdTw6Kg8ydOY2eQk3saNXCQqKFeoARz2Wdi",
-	"XdYOrmWmnNOdoOd+Dxhmfd9V/jH/GfINnj7c7RzEMxDCyJjr2pOGIccaHXuYwFIbipByLlTQqCtg+VTF",
-	"gUG5tsx/eEhM3fnQaSHqXhPk6c4CeEKKRBvNGB5LiXiFke3TyYTQid0PLZKCl0mohxwKO28CmZc/uLzt",
-	"NDY2SbLlLIt6fd5o2cGwpq/jDaj3iLpUwkhquNdlOTU7KXRPXe5BFt8t3D2QenRvXemVrLbi6vn1q/Dr",
-	"/a4UYG9+k1RkiHgGY3FjcWlQwzRypTAXD1UBovZ6TQAkpz/l4UV7peVps/Oop3UjBviunQtjKbXbiLWs",
-	"vJ7VpWyj7Y6q5eF48pPBjJarpa08JhM16oJ01nA2S9eGjx6w5G4p/wXkJ+80ycoxmBKtndiosuz5unYY",
-	"Hd2dX2kzG9o6/EyL4EZ546DTunORAyrlB/Zwl0zkLmru33w2ev/ArkD8rP2Wo1/xQNeDsfrrBvgh7k1o",
-	"hDaNt6KwnCCqPyuIKyVX8B/HqtINA1ZliYgc5FUi0NxXMXsDeZU1M5UJC/pUk53iYnByi+Eu9KlhheLU",
-	"kOpNAGAjZyadYnbWt0k4Ok+R8mTpSoH9V3ZY0LF6edNnYS8P/0FXauZttRX36I3U1drpVNEJ7CPtqJCm",
-	"x/E6TMLarzUf2fbhIENtehzsPSFIb/GPJJrBbO5mG3lhuP7LixcXsfgOa1CiR94hzqBSwomZfMFeFGqm",
-	"C+UQ2adGO5F7W8gt5QpQpLAtq5oYi+/uDfjxvfz6r/l9+vzP10+EnrcUBqe8UBrwuRPI6PR5OAi/u+fv",
-	"A4MSTt6CQTaQgdDN6ge5TnkQFW++Y75ODXGFqFgGrsG5420G7rxdO3TUdlW/0Z8nxzCMpvPFXoQBCU1o",
-	"MWxyobaf//Dy+cXli+kUPppj+gj8KxVoedc2a19Xp/fGMam7rZz1tjrRDQkeTPXZlfD7k91wkCfISYI+",
-	"J7L1ZOrC8m10s9tr7qi0P5kdn/qQjeaVXbF/4nC5UfosvxtY1THvxmc/ZCO7MRTfPi77/iU+/uHtQE45",
-	"CMgBWZ9XteEE6oFYA2ZL31SY2HiGqRhkJqJSIg0FsSgKBNaVNGIF5jSY2Q79HZVdBZLIhDZTM6/LEmsH",
-	"g0aTlKGDIpWP8b8qH5O6tRMUNCGTw9hgYbU3KrYKNltoh8/iu8ju3Eb72VKB4jdPE7L54ICaVdMQARcG",
-	"muPvtPOym3fupAs+GdYC6XC0ekvviIl/h/OBadkf756k216Id3Hsep+sOO5f+FO0xx07Ploz/ET4AE4e",
-	"IvI38MxQkQ+chyi+hU+tM6RX3r6ODqfpMC3eWhZY32EOHBpVdesM7tzM7WCMpG/ld91id/WEgerUGNxc",
-	"NNtzZt2pnrDneNjvawg7QF9D8C+QYt8CjhMSGOGxdvzH5jQPyNaejtpuPOUS9U82mx4ouwipekMhsZ7e",
-	"t19toL54CaSTPbawIh58GI+DdG9jbmh41T8updSEQ6B7yM6TBlnJiSaDoSh2RfS//Dw4KbiSdM1F2YCs",
-	"s7IuAJ4SdDitXHCygU3XWvPh48kuX9jAkq8pnbnvYyCB2SHIb3Z++WnpFBYA7VqCUkDZZxXSLdtLLqUL",
-	"yB9WpypubZxXsjgMWtzKj1KX0ZQeOit2QEui0pjtQL5Z5yn8edxKf6llVQy1YqOVSKPB8zhLVRbKeLy8",
-	"W2m0W1KzG7jBpvVO48YiP2nTL+hGlVrdKjrBkTt8rTyRyx5YUDwOa4CoWLbl+jxyoZ8NQHH/5cdKEuoE",
-	"ASdShqC/VQcX6lA/4XPnmD1kbO+ugyCdW0woM2vIf4hn/CDd8sbKoRgXGN38R8E9eFjwYPm3wWZ7vm9k",
-	"DNclpQ3I4nc7PDM4Nl4zQPoBOeaEO0RxcEoThllMPG/HTymWc7TRDR+NdrZ078jnOlQrf7gUPhttdLFQ",
-	"foBzvTRK0B8pF0hyP4ysXfwdk7PJnXNsxfUb/PLBcmsubGlAnFTqh50PYRDhxI5OEbHuOY1yO0yhZr2Y",
-	"xCk3VAkRc6r/0i5mALQxjB+7PJjFwg+2Lufxd6enA8GZPjNQ1LhmUD8/ndy1zwQaWZ+xb8VOwxYLq8AQ",
-	"jOQUu/hgVnziI9OOHcBU2z2TZqaia5PtRSpYQEcOfrhtGca/7tdvmgsLgCDwhmMM4lXoKta+exV+3lOY",
-	"dpc+H9dNe48ZiK/KYJF9WQZ5dny7FVUW3GDnAKnRGQYPzXe2j5yavOJddETeigNE9MdEb8k9Y8lJ0pTk",
-	"B0H/lWtkswzlNmORrylJpfUa1XdzQBfbwKHPuMiosUG3B5wUhSrVQnpFPeksMLPK3qoxVq956fWtyjOR",
-	"c6kJ7HET+B8qITGqTDydy3fGU5Nrc6vpVPHhoFnEl4JiwYQZIAEXq0JL7rgP9J/SNrAlN36+TbvJBw44",
-	"NY+k2IQCBmwQbG62TyvAR7Km2G1tnQ6p5FjH3m7NlyelML9M3v5y+naMTZfyIXSKTdT2F7SyU+0gROg0",
-	"zWeHoRHbL92xfhO7P4k51oIH79miLiWcfQ2GNgBlJf1siXXcW3QpBihiefdY/Lxec8/m0m7APJFOhU5E",
-	"nLmrO2V89/6Pvp/3+UTS3WpYutvQZYJiZbsb8FPzNCcK7dal3FL3jQSjQ+8s1ERaqBqKbrvXyl22epp6",
-	"H1yhK/TWePlevH76sK2wxX5eh26+gUZYffjuiSD7rsLoS459dLiE0APpsktfcoeST9d8Msag0MdCHaMK",
-	"Hc5GmR309yLLpH6eRzeliHX0pXTLoev+JJF10GN6h5YP7X0/Qb2Jmk7etkq0/MYO1qnrYlfDsaRBObG7",
-	"/NXLq2sxHo9PKuWrbT7ePXiht8w7bQYWyteyeoeyRoZcEvZlGSUcXBCreufB0ZXkOlEXM73C6kpKBgux",
-	"Qe1D4B4k2pws0/4qnEcV2qdT7LafVTUWOeJB6wN2HhPUgpdhalLToqXqZnhx5TZK8BjcbQpxY6t0Upxl",
-	"ietF6qHKTm8xvTnDRaemUax10ejVBAfriPYwCx2UhBK0D6dLZTx+mrKhsS9c2CtXkUrgUrfak/OYm110",
-	"3mm1noUvL8Dibx5K/TS1W+uZtrUrt8Mem5T3Ek5whx5ihIEMGTAg+vEY7GwYZSNcvM2pd9IuYm9TBDRY",
-	"9VNt8R4R0WbSIK0NpFn00ypwP0d4p4MkytKGFUa1U6KETkyB8eGpMf2jWrt6cdAJ0ktup57Zg7Wa7lDg",
-	"iVr1kc4b0hIG/BKpSv6nzxBhGm7Kx3kCkWhjlhrrG+ck48j5m3FDgPdewOpfMCLmd8bCuHPzYHOQbop+",
-	"2rgkHCvlL6iVpgyG+0wRr2Ruc1xAANn3cEeRhpoiMUasy/aZ24hIgypLJ9Tfzz/gUp3g2v3KiVutNh2F",
-	"I00bph4wvf56Rs0Gh36kxX9NTlcw1mya7Z1eSDdr7CiGEbdxOKQb7cUviJqldP6JXa1lpbkX8ABNybJs",
-	"oIxdSNHJP8P3VEFavKux+8tYXAPSLeV6rUxIfka/Ip8cxRXlvi1tXX3hsz3fbX71G1Jy7MLGFtdUGBgz",
-	"92N2IJIZyaQvtv8OXTbo28Oh9kl7d7qL5tIUmbvQXFRChqislIurfU3SUB1wITN+YRsTDZQWbDTZKhxo",
-	"iiWDcMEQi/Pw8lj87GpZltQeaAOKSyeZMkmC0GXoq8exGso1byfPD8TKD9skAO9Xtix3UU9zPsSv/iFb",
-	"9PNl6eH1YIApEkPap6y7b4wxYcM9bNP4BTdqrP8eI3b9nf6M/YmQPTbFlQjQpFMSlhgZK+Z1hXw9VPn1",
-	"UmJYjf69aDgiSnIXWUoy6dGHyPYnJUu/7Pu4aBbTnpZ8sc/k0bEbWgpbsw0lZ9h3u8XorizuYZHYgRG2",
-	"7eTz7AYB7asHhxAAbC4zZO8O6bZ0hoMS+4h+dEe0oTu2vVszRWno9C9DeuJgCHLGleG97l2tFIHUcZ9M",
-	"OiAPTRuew7kI4Z6bvOXW2gua2KAdm5dHqUVL6/xwUgz8BR125628l5k1XmqjqowDEFVtUAXsdUtVG/fg",
-	"u+LP88Gwri6GVw0nCr1FuX/v0naC+aeD7biPUe32XdHHM6T9OMbhfAQ2HX6fYg5WIbZyGmh9Cz8f9gXi",
-	"YxHfmiyMMBSpDcrvPsojCIrpAes+mefDLedFeOso5Dwy+N8YYXfJAei6eZMoeIBycshd97QjbPfSKDRu",
-	"SZ4HuxjDU6ByYJ2CW9oNJh5fGmpdS32+Y8v1OIElDpNCmwi+MBDbo+z1oxOo0xj+YBq1SrTUIz/ZimQO",
-	"fjRGwIaQxsYAmWsnXAQNlBMvqKGzvu35Dob6cA8klOCbh7jrCr1jOH6SXkiraAe6Eh6SrvHgzQ4SGGfh",
-	"/nah2Y9Sl/WwTNg2qnwvMawTK8a/D1noRUd6Y0jvhTVP32vnlfHPuU/7Z/Wh26qK1EsOO6xl4oL0eKg4",
-	"RaOV1fUZfT3BW8gZKceVcI52FELtML/s3CseyVnZTbs/9cFssSF3EK21C10wK2y4t2k0yNh7Xt94F3qe",
-	"tHEmdi4dyiRAv/IeU3NXrmDP7tsjxb+EJHZsuYcT7IJgU5bTEcC7JpHvdj1/jEOZUk2H8bkpzGavm4+z",
-	"CmIb7bDuUSZHo28MGBzzhvMcJwZSdjUoBBYBOY//HuHz4NcOOAFY6fkf7QDQPklh+WeY/UdFLtI2AsdG",
-	"MYx6f+By9JDzCV6LbIhzF8KEZ7SacurenO8FyuknAcVujCq+396xAiS1ArmLJ6V/7z+OCjm/7RN9nFts",
-	"dyIVwuxsX8I8FcJVlJGcN53ZdyVYU2KhoTpYCiVjSQgWpHlb06zM5Hxnu9PnkQ5ijn3R2lMrC4qznaqY",
-	"Nx0/30134if7ktoWcleyXXqWJY/DIltb4fCcQm4DGHplw51C3JttTMg/mhGz9nwgnzCIoSy4L9KqKkDb",
-	"KEKyHd6vSJoNiw+sOcBnSDb+p6ocN6jvKpGrlfZDKSLwe1NzCTZQrUsqmWyR76P5Q3l6M9upWXm5Wg+Q",
-	"o27YFE7HOoZPHnL541HSZYdAwVnWx9voUXgnEtv1RPZ+u7xP7oX0csda3lf6pvYUOcFZ+XdMIf8Bvj2g",
-	"FITJvDvT3Ia6P1xxG/twW5z/Dt9unfu3kdP/YBcPXMBamtHZd0MTk5z6e60GXT7oSirlTHEZzo4ChOPS",
-	"wmmj19u12h/jl+mRMGJDjZBbGPkXZVQlyx8oI+4gLnbWTn0T8fTNfTA27MbWHxhZPg5jw2DmiFifgq/H",
-	"I84bauEUFiWZQ84TlE5y1cna+G0kF4sKE3cLOPGPlIoKojPr/Oma9rdUcg3ADWsA6Gazei3NbNtrTPAS",
-	"/qJR8rxTW/IxO/V3LPxx9U088rpONermKlSpVtigeBf2Atj5oS6xIONYNoU4d0LlblJ6Zx8pcu3GI677",
-	"HQx4aO9iZUGFmV3cgtVGmToWF2H0RW9cuSyK0NKicXAv0kJTGnVIHSgHHBmkPw4BNHrVwkj0He6cwSKx",
-	"+a6iPPquXPEEqlUr3y2ZTDujZDFq7N0kvB1cmA66a91gIYRkYNkCD88UkzTVN8bUscVXbN3Jo/usNQpn",
-	"zVbH1MwdijXzQC5y2mkTws7nYkJOeEzAQmTprnVEwbQtCzUUsmiV5FNKJuNjg5ocwm6HI3E3hVVf0gCk",
-	"Pl277rGZ/IG7nNuqyWMM2R/t0RXpNR55afDtQRx+3kxsYUBRMYy3C9XrbnO4tDGsEw+dRbKM+JzmHPJ9",
-	"trCqz3dgFW3mtr/9/8AWHGiQDCQktUbSaJM2p2+aAJKHHUvv0D1fYC8mbY3DoUdff/0X0lwomU0VX389",
-	"Nadj8Rd92zjSZBzB1PRqlGawSX63Qf69Tnun++gGld12N1MjRBO2qmypRJ606L/szFXrdVnloQT3x1Pz",
-	"cCxe1b7Vr9rbkHfQbRk4nppHY3GF3UO7xq7lZOUT+t2dYAA5b3cB2AwVXITJtN0v0CA0PCu3NVivFWU5",
-	"dv1eWbt999yWpd2Mp+bxWICNg9EmOXvHtQ5/eZoschY9CLzHVgVzq91KFpq2XKv3Pg/tTEIm73hqvhmL",
-	"Zzxzs7XIyW/0jwe6+HBCn+ApViehPjfvJ1fj3ZfKi1cVFg6o2onCohtL+yXChVZZKV/pmcsRRS+6F4Nt",
-	"A9V8jnlfJIHO4/lwlm+MEjBSwxVTfnanawOObUJr+GaL/59hWtnUMIAcYhnjP5UZ0k+U50MU9AanTm/F",
-	"TJbl11+fic3SYmdcusmvMO77fgsHp77b9WJ5LmwVihlw29oFAuQrvXh1+evFz9c/PX1xffnk4vry5Yt/",
-	"o9GEWfj+1JCuJKlxcaOTi3v5BY32IH/+mfheyUpVOY4zbOZdi3v5fz24eHX54D/UNr9PaBJYCxZTUdNM",
-	"I/LHk1PshB+Ktwg+1JXxVpYaJ6Zm8NyjEI5Z6FvEIh4JhqoSzb0j1M6/gWfJYc+LNtng6DVj6GK4xn39",
-	"NSoY/3718oUgvunORI6Vhzm1Lu8MHc2pCjLniZ2YLIg/JcnQsOFJHoe3hAz80E01ZrTHYCUISEEs+kYV",
-	"AvMc7hmL24JjxSgeF39JakVM81fjTFEO5N4HgD18mHMavuQxmg0UaqcKcQ8bNJHfvenQBtBuZpTWqCFV",
-	"1AMV8+73zLG7jz3nOJ0kjvFgzx1P6CfbA29uHKcDJhXtcg0GxW1wl4xOx5PxBBWYtTJyrUdno0fjyfgR",
-	"CErpl6hKBdYB/14MzS55rXxdGdpDm0xJkSNhSirBedPsGVl6UI2SvJM4f1pWiqdNw1li+Q6YhLCRVlMV",
-	"7Fug3NoaR6r2w8mE83y9MjR9uxFLJ3/j9FZyLGBbnaOGhrfHa/fcYR8G5tZ1QAJvfUN7G1opnuEEsxaN",
-	"LLmU9wNYcdwSaPRMu4Ex3tiqQMJF/dIZ3PgWtL3BnJorwCIcm6s2HXaNk1m5MI96iDXSJwzdoNZgyGJ4",
-	"AAo1k+dSEu2SIdxT07GtAqfOdUEC40eqf26NG0fvpnSsHGeC7E2lqziwCd/PouzkOao04DHpbNYRmdIU",
-	"U5MnDZzyZqpkYO5cN7u1NSUR6tA8xQm9MHCmsbgwW7YjiUmlzRg7DAeolkuaMuEstwoRK+3cGuvdqa9g",
-	"5F4LK2pgKXo2RAFwn+1bji2pv7fFdjeChUe0GkDoDg2d3omG7kA6fVK57kUtNnEeMOzs8TFE81yWwOr5",
-	"jdNHh9+4tvYZmKL4wsOHx9AlCs7PQscXRU993UPDH7JRW6VFn9kgWV9jmBvkC+bWk9ToKspY9ZlRlg9o",
-	"UV6xiCftM7YAocHfTSIKhiYVFqiz7J4aUqNjV99elgUVlG/kNjVGSDzglOZsoHF1v4k8boecLlPDPUE7",
-	"WftZ8NDElmTBOH2RNNlHrOIwUfNz4oVJ8ivCB4BD0QzGYhs4W4djuqRUMqr1WcPpeND1WLw0aqBrEnma",
-	"sHMfcgls2RhzrTZy22KuNP4kjGwN40rSlvjnQrJ9E6c6cIsrvwEwd2KnA/wFsSxrqo0dBsYP5RjgUNBC",
-	"G1ltw1Va7DQZkCgavzNp4ODBj+BpzAtYjF+RC5VOHLNf3NRg80vOYAYL8ZwwrmnB0HQNxAkXh7OxNJzi",
-	"77WqtiFydTZaxdyihr11feJvvwDDPYKh4KX8j+WJjx/++fDz39du+1kYKMKix9ia1FLN7tsjuWpiHBNP",
-	"BVV8IKuGu3YMtcFNWh9S5stCYSpTMuErSQjlP4T+QOKi602YmmYSWOo1wt7iksdhy2qAfmnzrdN+v70s",
-	"+nry4x0Jaj1ZTDlwH4t4tM7+N15Y/6OtzecRrq8pZe94+ZrtN296DY4/zlIZvoTJP1HR+qNc6NXSbu50",
-	"nR2xNbRy88hJpH1M6VrXg6iA4VvX3QVJqeC6HXBz4djZ4GPQqYw/71teAZ8Kxe6srjMSNBGMbeV/eXqd",
-	"iwoRVBVBmgY1Bg04MJ/Q4Si5UnEsjjGz5ljlCe+ROaSrqWGDi/UZIAf1fqbW5KkamqXfDMaPk5/aw0eD",
-	"9U/zVZoN0S6mxoaZ1piVHkdJpdNK2+N8iUUxc8Y1BhSbegdBfglR/s+0nRgPfifyfjw5QvDDSUpNMdv/",
-	"+eYZT477OAstdbTLuqAspL0CZsdkgxiDzlqUzdIY87k2S7sK0xF08JdycXb0mp4nlsHU8NjEZNzSJKRH",
-	"hzFxskQnheIppXIwqbDRC8YChxjHaYQ0W3BIHl4gOH4Phx2utCt5bZiMOCz4B5GJb5a2wYrfRTTuwvHG",
-	"I/EpUveANyOOKezkNBJ6ssU+p8ariQ0Q7X03HBqkSDugPU0hnZp05gHnzmK4AeMeY/HCRjeAQVfIEf65",
-	"YEx3BM0BhGdTlTOirsgdBoQQUeB6yA+RnnuUjTBCMTr7DZCHIPMk1lEl7igR57GFiG5LXicfGrVRrWkJ",
-	"xhNGaPzl2ckJ/3z2aDKZnNyejtJB78fOVm+PTh8F6d9uSR57yrc6xY8ozWOwmXt35tqOsWNxVNJxs4mQ",
-	"rwD8QnlSG8SmYD2GPBoD3pIUysENMeS4wIWOVCAA9Xj0Lrz3T/A73Fmd+F/gqPgITSLtoX9AmTjc1y9L",
-	"NAKxRyEYDNpRXf/UYGE/quEgZkWhHSVHuFDb7LjWLWQz9dSBH8OZfg+NILREPFIdiPD+g+gDz+h+kgmi",
-	"Ic26LgtxoxKUexnu4QspBAF0J7/xv/BX7Bj1SWpCdvDhZr2DSgU1eQsjAzYUkeP3Y1/qLNTLIPH4plOY",
-	"XK+tNjiCGie8/4h6SHidk2TfaQw1Uoc8nnWupHFnoV/pcNNg2pgpwpCCWA6JySOZWNoNJqusap6cGtvp",
-	"Tc1l0vyS9ABsHwiqfJa2duQYAtj5R+s0r/ECe6R6BPO9CI1+f1eD9Dj9KmnpPWr1/9sg4bBqybGis9hp",
-	"LGmvSPYXj/ujwVpz/b5pKhzZznEiOxB3nysd2l1GQ71ia7a8s4fxZ2E019WW92DsZgdX2cUZKuW2ZvZl",
-	"bIWfuBqgGZUJNFuW7JSn7GRQ6tMuZrF3mXSYdoz5y9Y5fVMqCnIiqZGxKws2LsZTk8QUyd9eYPtVWSgh",
-	"jdpgrdVS+nNueazMTCUjQuaAqjTKs/actUMRvtBC1FnO08YCr5vt1GjvVDkfizexYro3dC8MT8vSMfnY",
-	"iVGtvaixZ1JrstsdaB8v7g9A/J+usBFKtOLnRt0Z08OIoIOJU1UzPaYd9wbWbiuxlMWuMRwceVWO7TYU",
-	"FGlLD7klOTY1WEI3Flc1ZeLBN2JIKbht2OS72TZpxFhNCRQQI6o9JS7MSvnyGlxSCH+kEke38EfS4GIS",
-	"9O+or+F6J78xNn04iLXWhF59e5FOEM7twpnvtxexavSLOdBTlNmNIn+wOBj3W/3M6HFYuw5Vvkdj0ueQ",
-	"93fZ1iHVADsXtJobRo4b1YN2N1MwYps4/FE6wtSwkiC+gI5wrLi2dvW/SGRjfYUMI07uLKubUY6DbO+a",
-	"y0a4qyF1m6/UUH2G7Lqnl0kLVcxhi8U8QrumchRNuWCugbAWN0oUmBP9FFvkVgo5YDoPnNL1Y5IY5YaF",
-	"jvnBmSPFXG1io1VbDqcpMIf8vQKZ+xmyixL+j4B6P/UzE5DeLc/y+AIiPNaOP/BqtUYn3slv/R8fGLlS",
-	"h4W5TIbsJeW8mANKqIeSvtWNzHLFccY2BTeAT2e0o5ckpD1pN56aUKfSDLGjp2O54WxprVNOfB1HAjox",
-	"rSeTR0o8seutiD+HX3+s7EpcrNfhv0NK49dcWxRT0eXU5PHtvDPE9uLV5SBRxBeuGaDfb7nmfW9SZNqn",
-	"JlxFFkZy5EX3ozh0Iwf9Pl8pLwvp5RhIK98/mBAzF9fSL5vExR0YMErrIakedHdiY7avryHNlmim+6JJ",
-	"0O9rOJRUmXYzPH43b78gQ2rGTu5gQ0XzwCdwoo/wQTUlMSll8pWG+Bz3GfgcXqVkvbgK4i+v8Xm8Ruks",
-	"z6RqFHCJ4hKEIWlgpHberjjBkqX3Erv+npT6Vu1kbBdI9qitYVWHbPemLSyYy5jhQKVs2jeFzjQdinsF",
-	"g7I2b7LAxeU8LbVk9pJNjQxVi01bwR4zeRZ6BH0hdOaO0DtwOZwd4OZ6eQRNd9T2c81V8Ndbd4BzJI7U",
-	"mYLKMpOGqkepsCj0c6KKZBwxl1TTtq6CgO2yWNHp6rWqbrWzFU34nRrKh+/XRo3FdWXrm5Jpx2mzKLvP",
-	"NLeKafLkxCUfC6kjY3ERbzk8OzVhPEzfvkXg/NPum8tT6YqQeh/djRmFRuK/hF7ao+aOqDl1aC2AbS5H",
-	"aKZFORRbbcNzoSEpPUi9b/hSO6SUfqS53uHl3iYfP5oHHgU02A8DbiedtOC7g0y4IPqg/kWDavDZyHYD",
-	"HYa+XqBLUacHeKQpxc4ohkS57lUoeJZe5E09NrZmmBosMOsgPTn6dMV1dGnrNOLMxlYcMEYCaL3+FVVV",
-	"h61T74fQG9UaNTW7OpHr4dyw5wywg1QD4DhZl1K3sXb0L+Knp89eCbVxvwbX5q/c/kH0u0ocagyD6XXr",
-	"SttK++14av5FXP/3q6fDX1/IeqGmZuhvbGf+23R0Oh1l4Xv/NuV2FNPRBzGZmr3VJoPYGtDrc8hmhjwK",
-	"uwa5diH2AWs5xWt6NMRhPkOFMDUXuKnsxqlKYIGF9tSVci0XKkZr7+XkwjhD2jlZ+lWZ3886ikdGDsrQ",
-	"xJrcl60oKcmbqbmpvQeCASQJ0S+K1+Cqbq3kOyeemkWp3TITf1HVSppM/FgpM1siXV16WWr4rZFSrtN/",
-	"LJzKVqksi7aGyEtpFvk5Sj+eWVep41r/DRv9fP+/e/l0WPhIH/4+JPpsJnwS7DlgvQMJ3DZdB/dqP1jh",
-	"U+uS0v5rY3gUeO8uQhvDL6gxhCV2ucFpd9yzsA0gfjVxPiWwCd9tQeaEuwqMwx4PsAr0kMY/hYU0XNpc",
-	"zhRQ+L9fvXwxCLuXa2UuXl1+Kuz29X8b6P7ThyDvIz3I54m3d6AzDPsPlNUYfBJ1VY7ORie3p6gq8fM9",
-	"S6nXJChLzDJvkyo37nLXqrDF8o1YOt8Y+93yiKGeXEM1dNqJhcU0BgwpLbUpwI4L4+KxECRhwM2CDXn2",
-	"F/sxtEstpcdeIKgA4JAQxuUs1Ou1ZR9/O+iM2fDoYVYG7XwOW22sRdaOQDwkH2ubtDu+iU3KnJdlibo2",
-	"vxrJ9+2H/x8AAP//",
+	"5L3pkhs3ljD6KgjOF2HJkWKxJNluV8XEvWVJtjWjLVTl0Uybuk4UEyTRSgLsBLIotkPvfuMsQCIXLqXF",
+	"3f6m/7TMykwAB2dffx/N7GptjTLejc5+H61lJVfKqwr/SxZFpRz+s1BuVum119aMzkZXSyXUvZXUpeBn",
+	"hJ0Lv1SisnY1ykbqvVytSzU6G8EP907/X/5hPMM/a/jIWvrlKBsZuYLnwlrZqFJ/r3WlitGZr2qVjdxs",
+	"qVYSNuG3a3jU+UqbxejDh2w0s2auF/d0MbzHXBd52Bk9WlcS/55s8XRwP82X9+0o/cjcVivpR2cjbfy3",
+	"D0dZ2K42Xi1Uhfuda1Noc9yG+dkWNFdKeXj/9LthKCbfvw0gP9DDyvkfbKEV3vijFrzOAFOMV8YjYqzX",
+	"pZ7hX07+5ujPvElH/54tpVmol6bURsEvrl6tZLUdnY2e8N8E/zEb3ciyxoeurX2nzeJivf7l9bPR2Wjp",
+	"/frs5IR/PnswmUxObk5H2WhWamX802J0Npqc3n/w8Jtvv7v3l+/l9b1Zoeb34Kd78Bv8BL/ENy7VrFJw",
+	"RZU0hV3dm5WnD4y/5x7Mqgd+lI3Wlf2bmvmnj93o7NfR6WT0NkMEfqad/+XVCwRw5fx4XlpbdXDaqepG",
+	"z9QvTlX0qCq1NbLzlFdG8s7D7pr9NmcIp4I39Er91QIUR0/qyq7VyV/rSs+WiE8B0JequlFVG9D/Y+tK",
+	"2I0REeKOnvoYiKuNa55wZycnQPzj5GwnT95cnoSVxtKt3gM8pXMbW8Fp1w+d20yq4o+B8i6YZaPaqYqJ",
+	"5cl/Xzx/9ezJdErfIDpoiOT/VGo+Ohv920nDIk/or+6kTRz4YpuYL7wolXReWAOsB/bm4QI8UPesUoUy",
+	"XsvSZUjqfCoBmxPSFPhjh7P+QHci5HotZKVEoO5xj9KJnN3aGkfkeDGbqbVXAzznqRcbXZbiWokCdiqd",
+	"cNYa+P+1dU5fl2os3iylhzMo3Iv2wi3txgltaO9e+prPAbfo4gGYGbnx6EM2+qF22+O5CP6zqmwFXErd",
+	"qEqWYrZUs3cOz16bQlViI7dClpWSxfZc+Gor5EJqA/uSYmVXsMrRF/oEFxu4yMsjVh+Lq6HV4WaWShYs",
+	"TV8rX23vXcw9EWp3mZk1hRPeio3UwIt63LqRI7DLR7AfutLjQVowxj7XZakdLTk6+8vD+9mIrhFoT+pS",
+	"AZk6r9ZAob+P5LWtgWsCH7WFon8Vyktd8r8HvzsBefeenmhJ1UYIx1XtO2SO73kZrz3Ku/8CRuWGRfiH",
+	"rNmZrX1p7buxnc/1TD349htmBLfZ7ulpf7/wf79VytmyPnLHL+RKhf0yv003WtqFNuOVnlXW2bm3KAPb",
+	"m724eHx5dfndZDK5f/rNUTt/cBpB/cR4VeHiyOObnYDgy4SxXmjvhC4yoPFUKo7FVXxLO6RxI6wpt8Ka",
+	"mToTK/lOCSmM2vDXhEZmoJ0orUNkZ6B5+061QBVRisH1PBxfPDG+kqJS89opR3eMW+IlzngB2DawJzyN",
+	"dsgDK7XQzhM4xskFALNzQEiwiRT0DYSVrEqtqt8Aw3+Lm7sFQj9XyOKkFyipMmR5yCGICyTAAJb4W6md",
+	"TwHi3un1OoXIC+sFILAqhPSZuFYzWTsAN2xRXKu5rRTAgjabHve1tSuB3//w9njxBVt9rda28kM87wrZ",
+	"ulo7OuNGVUp4+U6ZscjvTyY5ocVKScNP4MXh8TfSiZUs1LlwSomcTpyjBACZWeqZ/zgp0KN/XIrUDQAa",
+	"oTkQHwj/cwGMGSBGXBnup1JrFfcKr30G6XC1d1fXW+HsSl3bYitUCfeZbJNlhHhh/RLkevJiIs0Qck+B",
+	"qI0saRsfBT7NnxD4wzluo7SLwB+AoJaSKJDowH0m6MCXZ7YuCyTiwhIBG7vJxNxWgrcaMR6YUyG9vJZO",
+	"iZk08NI1KDtytlQF8Sh+Mmog7XMwxG5kqYvPhWrNRmqHZDvXqixIOOI/gamQhpyNVso5uUBrrXYe9KMK",
+	"tCy/FEF3Pgcx74CHJJqgqI0ys2oLilqGmqIsS7t5VUptfr66egXvgHaHPC0sWql5pdwSEeRGlv3VrwG0",
+	"fqOUEadIBX/59uFkchtesfN2XwJDrsQKWNMNyek2nAZxG6/nuSzBWlafcEFsrwokrsIqEhJLeaMYiWGr",
+	"16oALFsN31i0OdbGtCDHEkcKfBJwS3Z1j7efhzrCKfoHgG0np1iqSu2G5wvrf7S1+XhwVorEbJeZAdbC",
+	"bnQhHn53evp5eML+xTRpJ7YC7g08yVjh6tkSjQv4mc0KcUeaLWLfXYTBlbXPZLVQnwmlQK2Bz4EyJYF4",
+	"nusfRp/30neus+ui4/Jk1Tmn/I+6jPbEXNalH539+ra76DO9Ar66WWoGY8tdh9oDMGC7AgPQKe/G4oL+",
+	"pB0JftD1ZFmKqi5JHZepfbuobL0Wc+3H4o32S1v7qZH8K75FZmHUIlKX1q+/Jl5H1rjRol0o0LT+v+fk",
+	"8UKulz6nVqCsNQ8GD8B0Ctr0/xl9ePs2G2mvVgPuywvem53Tgc5xlwSSlUC+CYcZJR/Yd9l0B6/rEjUK",
+	"ttZkVckt/Lepy1Jew1HJC9f9+0VdaA968HZoo+y56bOgMTlS1qry7LCTs+CpU6Zejc5+Hc0qJT1As14X",
+	"9I9Clcqr0dvUpxj/2PEKZiPpW9Qyuj+5/+2909N79+9fTb4/m0zOJpO/jhLHJ3znHqhfQx8LDLh7RjCY",
+	"XOPzhIcStTMgv3g5Z+OjBYVM+KV1il4o9HyuKjGv7IplAFJEG93ansC24ynFmN7+u/dWO1U9HXKpPA6H",
+	"eYJuJXLqbJYW9WKh/blQq7XfAknV5p2xG4O2GGhD68ouKrlyxAulERevnop3ats6wujh/T58P6ROoF/h",
+	"5uIOs4AZ8Q7extft9d/UDN0kqUnQOxN6gCSr+HOQNH30GzaZul/62W5Eac0CmLsHiz09GToiDrrRGzvq",
+	"CCPnkh79EN0Zv++0dVibtFWhKvgPYpd+qbbiutagBxgBaqiwIDDPyPRj/EMbMzpa0Rlmul67bGrwZ0IL",
+	"YLFo3JEZiXYd2tguRWmjFFox10qwzXg0V+Ljq3UfeTvIwuDcYfUGyO1BGhRnHDDS8AFZvkpwYy5Lp7ro",
+	"MuuGF2RZvpyjfnYLx2tP1L2J5mhLt9DoWSMZNxZE/MxmQCyVau6FrT2qHSvp3oEKjvIKscNWCm4fBAWi",
+	"AzoBnSqmBg3hqCXxk+y4JYcGPe2UAXwXd3IyE/JM5LL2S1tpv4X/vovKOWl/sFGhQKWHjwHPm9tqahDt",
+	"3Fg8i5tN1uwdd0b+QfREtCTQh2wEovPavu8Tw5NeTE8aIAhtZLVFRpaR6aLEZqlgP4IjUqj7w76JyRmC",
+	"7VpVzpqvnACpTsYbry20Y+ix20Mbb8/FBt5yXpoC6bHx/qA7qs0GZalnquP43yFsEy45jMOXkaO0AZJv",
+	"ZGW0WeToidrY6p0jZ0+0690SjVs4BShFoAPlTKr5GW7dV5osOsWIWSgWZ5ulLYPjhI7ql2pqNhYYC7ra",
+	"HfGmLFA/YmFEV4QHy3p0R/JugdNHLy67mloiv3HIdaVcwzXOfu/qF+RHG2KgS+t8Fq42i5o6B3pYnEvX",
+	"uLiCDNygNRANEHY3qvZF7/OZ9g5ALr7uJh/ZApUoxC/txKayZoHUjj9umZTUGrfJMEsENd1Obt/lhMUA",
+	"FyQ1Jxa1LhTq0Hh9q/beu87c3n6D17Gv+s3lDBi/04UCBAATSDpQgurVtcKNsypP/l6DehSGH2ZwaXOw",
+	"etS5WMkt8hM4Sntvg9u5nRSPYOvJcvJJH5bl6FAd1DdW1nlR6neq3IqlKtcuuQ/D9lG4yvbBPsEJPgQT",
+	"8uQO7hGwBen7TOQtFpyLO+wTQW7BAgdwC/n13UzkndgCiISZNUbN+P2rR6/w5atnl3ezqcnRo52LOy8v",
+	"ar+8C9eel3aBj764evYcPhnCwbm48+TNpZDGbVTl4C96Rbw4bA5UQrNApbMbgMTFotsaJRUYhb/N0czJ",
+	"xZ2l3YgVGN+Ef2vpcAn4r1zcQR4nS2UKiUgKBiL8CR6Bz//GbCKHZTjQ/Jtcr2Gh8J9onrlc3AHhp4yt",
+	"F8u7yZ/pkPB3uMY36vrSzt4pjxBA5Yr/cvHqKR6G+VBzFDSMABBIzZUKREIiFoiolIBClQIjV7k2eoX4",
+	"Rg9RPkovpQjAIHYF7EZt1FbFMAW0N/dlYis9Y4iiD4PKtFypuOEOM0xDM4dMGHYE0EoZS5+sUVaR0TP4",
+	"iI1EZrqDjQ1qsD01dJ8K22HR4TgIv5hlYauFNPof0T4NYXFQnLZmtqys0f9QMUrOViLjKOuM14rYqx1P",
+	"zdS83J9DALcYIAd8iJNjkKEkvC3HJfOQgZIj8SMzQUEYNdOpyUOSBL8S0jjoFWA2Y/EGTJlrC2Zq1ewu",
+	"ow/CjtADPOikuFFD8W8vrrcxFuGtyEGDy8EKK1VUvhInYccPgOC0IsebyomSN9opcU/I0llR6cXSCzkH",
+	"spYi2Gm18brsfV1xlNN7Sl9IcJjUykrJ4qUptx0189raUkmDrpOW777lnxvGJXgehEW8B9KaMHrAG8s5",
+	"Oycfi0fJ7cPJoxaOFiZwAMfn8HCyNLZwPjUUaEEtXTkvlLnRlTUr4FKogrVOzNvdoVl3j6yKl4T+qnps",
+	"V1Ibd8A3yU8FGb1Wdl0S/0ArmIUFMzBADWDVcCYwoFkgkKGybeJs2uGfKASXyDc8eoVSH6Fr540ivyHP",
+	"pZCNHguQRQOIT/SVi+YLrohIJgo8AbJSdQOK2VoZVYyn5rK+Lvh0M1sbD8sWreNqTNBikw5ZeybgG9vk",
+	"owzWjhcrNXv2uq0OuR9JR7jSKxW1e76rbyfZjiQVSRo+3ISX79BilZhiBHykUDPQz4WMtxNMQuZ0HM32",
+	"LOEq9DmF2B6/MzXOy607FxIlMWsywnldlgTMNll+21E2H9wfgZn7Xq/AOnrw7WSSjVba0H9+sxMqiV4q",
+	"2971fQI9dcTDm4ld3wJozJ3bZ9B02EI7B6wr3ONSAZoONE6Ur24sHpE80h7ZNql+shSz0tYFEXorBjs1",
+	"eXuDa1l5o6r+RkFvet6JbcZ387EA1thIl7YOcAwMDljxWTdt8ff9UEt8cBSgwISAgI4aUK0s2XESrPBG",
+	"JVIBPv1zDGZK7trsZU1KRwsjAknQI73r53fCRiKXR4oCAPOLriGvsbgwrCWCahSzNIbd4f0NrOT7Z8os",
+	"/HJ0dh+o5uBdzOSjxtxsc/tR70Dpo3CqbchRbUxWuIYGr7URr548x2hoRndSCU4IJOSVvfxWkhxTk1jB",
+	"0YukF4aEghTr+rrUM/Q2AOchP52vaufRGyWCIohxd5RFwYzcOt81849B2iZpeS+ILpqApbhD79wVTVCh",
+	"q54Ht3WPNRQrDWAFU3g/RR6ZQX3k+UKKdZcmMZNP3EGH2FKJp4/vclArtUl2HbJ3APHUNwKXUtUwXeZM",
+	"SBAd6BLlT4Ku5kT+Nf8vZ9UVUQa5QleTLJW8Qa4J2oCtxDuFXnqFjmHAhvDD1NAS55TLIVt0562o1Mri",
+	"l9rw3pF7HsVXTJo+BPNstKm0V40i+iEbKUPPJyhGr3bNS/LeBmDvVa7HArTzoFl7K9acqnOe+mEw4cpW",
+	"AvbkKfphBlTnw3pkSDXfTyUNi4/k/0Zdi0tS9NxYvGaLKNosu4Td4Uz2nMRGsG18cBeUUW1DVZEkh0k+",
+	"PZiWOvj93eJU1KaEk+ZtkyLHJE3lh6XrkQsfQ9bAiP9hzWO5bTP307/09EN4Bh35FMutfV2RmKJQWhRf",
+	"AKwouTA80tjFxVhcLmO+GAIZbRlJbC7qhxttCrtJ8xhICAZkuJOz2H+DDz7FA+SZOP3LBPg/H+NuC3x4",
+	"pN1q5HcPUi3y9BgtcqjO50X03/biVJlY6Buwq7dNNlu2v8hohyma7GEl3z+yZlZXlTKeg3Wdq+zdZHgM",
+	"qD2CFHVMRv0kBx5MJq9Xatw8KaM1K2dk+pxO4FP3v0tgf46MdGquVWk37JlH/0dlvS+Bq6xtqWdb4QCt",
+	"7uRPNu55cpTZNu/c3t7LO53c+vJW8n2AwytVPdem9qpjIU1uDbmFpkwn1EG3YoVf5RoLNn43klV2qrng",
+	"FGO9AjvJ4Y+ilM6Pp+aVLRFQZDOiUeYxhPztRJyIvJMdmIfMIyfWquKlKTXW2lXHnprshSb8PYXnt5Nj",
+	"AGqs1/PtL44LIo6SUGCwE5PAtzUpZ6y2bkCSy9QNgEZ1moj4Tq05tT0toIG7oN1gzCYT3tqPElYWVNXL",
+	"mV2rYVNvmBGPw4M9hR++FJka3ZYqyKLLhKLEN21EHj+RH7Dz0LcHv2+75WCgvpC+DAJnZQtVkeatjGcF",
+	"9DhT7uAZD8qYpk6syyxf8V/Skgo9U4GvJBskt+RuvTBEysNafcVwaj6XZhgX2aEaTs0O3TCpkvs8+mBa",
+	"a7fXD/f0sevkLUWPdJoLw5K2lS1I/jT1nh79e2096F9vgj/NbLNUT2zJ+rZT63Qyykanp5/m0OqmRB/n",
+	"0gpJ0n5jMUrtQK4FSjkjwlKbRs9oJ08CD0WGTYGp6PF6yZQhLqaGRUHnT5zGziAn9zRq4CBRQ71ACeay",
+	"z8S6rB1cy0w5pztBz/0eMMz6vq38Y/4z5Bs8vb/bOYhnIISRMde1Jw1DjjU69jCBpTYUIeVcqKBRV8Dy",
+	"qYoDg3JtmX//kJi69aHTQtS9JsiTnQXwhBSJNpoxPJYS8Qoj26eTCaETux9aJAUvk1APORR23gQynz52",
+	"edtpbGySZMtZFvX6vNGyg2FNX8cbUO8RdamEkdRwr8tyanZS6J663IMsvlu4eyD16M660itZbcXl86tX",
+	"4de7XSnA3vwmqcgQ8QzG4sbiqUEN08iVwlw8VAWI2us1AZCc/pSHF+2VlqfNzqOe1o0Y4Lt2Loyl1G4j",
+	"1rLyelaXso22O6qWh+PJjwYzWi6XtvKYTNSoC9JZw9ksXRs+esCSu6X8F5CfvNMkK8dgSrR2YqPKsufr",
+	"2mF0dHd+qc1saOvwMy2CG+WNg07rzkUOqJQf2MNtMpG7qLl/89no/T27AvGz9luOfsUDXQ3G6q8a4Ie4",
+	"N6ER2jTeisJygqj+rCCulFzBfxyrSjcMWJUlInKQV4lAc1/F7A3kVdbMVCYs6FNNdoqLwckthrvQp4YV",
+	"ilNDqjcBgI2cmXSK2VnfJuHoPEXKk6UrBfZf2WFBx+rlTZ+FvTz8sa7UzNtqK+7QG6mrtdOpohPYR9pR",
+	"IU2P43WYhLVfaz6y7cNBhtr0ONh7QpDe4h9JNIPZ3PU28sJw/U8vXlzE4jusQYkeeYc4g0oJJ2byBXtR",
+	"qJkulENknxrtRO5tIbeUK0CRwrasamIsvrs34Md38qu/5nfp879cPRJ63lIYnPJCacDnTiCj0+fhIPxu",
+	"n78PDEo4eQMG2UAGQjerH+Q65UFUvPmO+To1xBWiYhm4BueOtxm483bt0FHbVf1G30+OYRhN54u9CAMS",
+	"mtBi2ORCbT9//PL5xdMX0yl8NMf0EfhXKtDyrm3Wvq5O741jUndbOettdaIbEjyY6rMr4fdnu+EgT5CT",
+	"BH1OZOvJ1IXl2+hmt9fcUWl/Mjs+9SEbzSu7Yv/E4XKj9Fl+N7CqY96Nz37IRuRUOj79/ik+/6qyC2zW",
+	"9OHtQHa53RiKmR/3yZf4+OCXQOgO6A95VRtOyh6IX2AG9nWFyZJnmN5BpicqOtJQYIwiS2CxSSNWYKKD",
+	"6e7Qh1LZVSCzTGgzNfO6LLEeMWhJSWk7KGf5GP+r8jFRXDtBgRgyY4wNVlt7o2KrYLOFdvgsvoss1G20",
+	"ny0VKJPzNMmbDw7oXjVNFnBhoGP+TjvXu3nnVvrlo2HNkg5Hq7d0mZhMeDjHmJb98faJv+2FeBfHrvfJ",
+	"yuj+hT9FI92x46O1zU+ED+DkIcbxBp4ZKhyC8xDFt/CpdYb0ytvX0eFeHUbIW4tsKgt89TB7D12wukUM",
+	"t+4UdzAA03chdH1ut3WzgV7WWPNckdvzlN2qWLHn1djvyAg7QEdGcF6Q1dACjhMSOOKxToKPTZgeENw9",
+	"Bbjd1coluqVsNj1Q0xHyAIfibT2lcr9OQk33Ekgne2xhRTz4MB4H1aGNuaGbVv+4lK8TDoG+JztPum8l",
+	"J5oMxrnYz9H/8vPgAeEy1TVXfAOyzsq6AHhKUBC1csGDBwZja837Dye7HG0DS76mXOm+A4MkZ4cgv9n5",
+	"5SelU1hdtGsJyi9lh1jI5WwvuZQuIH9YnUrEtXFeyeIwaHErP0pdRjt96KzYXi0JeWMqBTl+nafY6nEr",
+	"/VTLqhjq80YrkWqD53GWSjiU8Xh5N9Jot6ROOnCDTV+fxkdGTtimGdG1KrW6UXSCI3f4Wnkilz2woGAf",
+	"FhhRJW7Lr3rkQr8YgOL+y49lKtRmAk6kDEF/qw4u1KF+wufOMXvI2N5dB0E6t5hQZtaQ/xDPeCzd8trK",
+	"oQAaWPT8R8ENfljwYG25wU5+vm/BDBc9pd3N4nc7PDN4TV4zQPrRPuaEO0Rx8HgThlnMam8HZylQdLRF",
+	"Dx+NRrx078ihO1SIf7jOPhttdLFQfoBzvTRK0B8p0Uhys42sXVkeM7/JV3RsOfcb/PLBWm6ummlAnLQB",
+	"CDsfwiDCiR1tKGJRdRpCd5ifzQoyiVPu1hLC8VRcpl1ML2hjGD/29GCKDD/YupyH352eDkR++sxAUVec",
+	"QUX9dHLbJhZobX3Gphg7LVys2gKLMJJTbBGEKfeJA0479i5T4fhMmpmKflM2HKkaAr1E+OG2iRj/ul+/",
+	"aS4sAILAG44xiFehZVn77lX4eU/V222aiFw1vUNmIL4qgxX8ZRnk2fG9XFRZcPeeA6RGZxg8NN/ZPnJq",
+	"kpZ30RG5LQ4Q0Z8TvSU3pCVvSVPvHwT9V66RzTLU8oxFvqYMmNZrVDzO0WLsMYcO6SKjrgndBnNSFKpU",
+	"C+kVNbyzwMwqe6PGWBrnpdc3Ks9EznUssMdN4H+ohMSQNfF0rg0aT02uzY2mU8WHg2YRXwqKBRNmgARc",
+	"rAr9vuM+0DlL28B+3/j5Nu0mHzjgMT2SYhMKGLBBsHPaPq0AH8maSrq1dTrkqWORfLvvX57U2fw6efvr",
+	"6dsxdnTKh9ApdmjbXy3L3rWDEKHTNJ8dhkbs7XTL4lBsLSXmWGge3GiLupRw9jUY2gCUlfSzJRaJb9G3",
+	"GKCIteNj8ct6zQ2hS7sB80Q6FdoccVqw7tQI3vl/9N28zyeS1lnD0t2GFhYUiNvd3Z86szlRaLcu5ZZa",
+	"eyQYHRpzoSbSQtVQ0du9Vm7h1dPU++AKLae3xsv34vWT+22FLTYLO3TzDTTC6sN3TwTZ9xlGp3Js0sP1",
+	"iR5Il+MFktuffLrmkzEGhSYZ6hhV6HCqy+yg4xdZJjULPbrjRSzSL6VbDl33J4msg67TW/STaO/7EepN",
+	"1NHyplX/5Td2sAheF7u6mSXdz4nd5a9eXl6J8Xh8UilfbfPx7qkOvWXeaTOwUL6W1TuUNTIkqrAvyyjh",
+	"4IJY1TsPjq4kkYpapOkVlm5SplkIPGofsgJAos3JMu2vwklaoTc7BYb7KVtjkSMetD5g5zH7LXgZpiY1",
+	"LVqqboYXV26jBI+R46bKN/ZhJ8VZlrhepB4qG/UWc6czXHRqGsVaF41eTXCwjmgPU9xBSShB+3C6VMbj",
+	"pynVGpvOhb1yiaoELnWjPTmPuZNG551WX1v48gIs/uah1E9Tu7WeaVu7cjvssUl5L+EEt/8hRhjIkAED",
+	"oh+Pwc6GUTbCxduceiftIvY2FUaDJUXVFu8REW0mDdLaQA5HP2cD93OEdzpIoizthmFUO99K6MQUGB8e",
+	"SdM/qrWrFwedIL3MeWrIPVgI6g5FoKgPIOm8IedhwC+RquR/+QyhpuGOf5yEEIk2psCxvnFOMo6cvxl3",
+	"G3jvBaz+BUNjfmdQjNtCD3Ye6eb/p11RwrFS/oJaacpguIkV8UrmNscFBJB9D7craagpEmPEumyfuY2I",
+	"NKiydPII+skNXAcUXLtfOXGj1aajcKQ5yZrTUpaUGRETVYNvcij5AfPEhry8ad1hk04WTDmbJpqn19VN",
+	"WDuKncRtHI78RmvyCyJuKReX+/ppIXN3YQwIV6BvpA7puvRPdIo7fy4mtHNkfCCDut7qI+KUpXT+kaxA",
+	"Wu9gAI3Mxu5t0nnMX89ih3vKoCB/UyQg5AtR+KJZ4mrslZP6OUACciHUg4ko5Nbt43LffHd2+knAd/6R",
+	"Xa1lpbkH9NBpy7IhAOw+iyee4XuqaJ1kLK7gUpZyvVYmJL2jy5fRDmmGch6Xtq6+KGI5/3y3ZdxvRMph",
+	"JRtbm1NBaKzYiFmhyAFJXfiC+wfEHjSznjdNbRj/o4sTkTamexeYxdkN1h8O2TSMqsct2mDtIVCbeJoz",
+	"tMh8F4NOk7Vuw6CjxpqyZK6bFE6p4AsjBu0iLvc59K14kVzYxvgHPoD9UVv1Lk2Nb1BbmE/By2Pxi6tl",
+	"WVJXqw2oxJ0c4CTPRpehHSRHAalEol3zMcDdDlu7x3C7oArcktslZR7/KszulS3LnceMN4ln7F9ni9F9",
+	"Wcb1ejBIG7lW2kiwu2+M02JHTOyj+gU3aqz/AaPe/Z3+gg3EUBQ31c8I0KSVGdYAGivmdYXaTyjD7eWX",
+	"sSn6fyWzjViZXPxRbDSF/xBL/VnJ0i/7zmqa2LancWfsRnt0EJaWwgaOQ1lW9t1ujXdXrcew9tqBHTb3",
+	"5fPsBgHtqweHEMlvMCrk+A8ZqXSGg8r1EV0rj2hWeWwTyGbW2tDpO0nJgxJNcrt2yiRMqzckzd+ILQEX",
+	"CpOY2rSZjEgh72sbxEdkUGHXfOEs2PfnNDRnJbdUzU9ir0n5q7q5RafYiml35tbjwTS4q6SPfEynARJr",
+	"ffv74U+vVTXjESoD+kGdiHqLo0GyWNj4/fdN00ZMo20t9903t08Gs9FV1sor25dlJItd8Oik/gAjIEnS",
+	"WPV7l9if9iM7aTutG2qgOoTGL0Pe/GBKzIzboPRaVbZS1lKd4wDODufGBXbVFOm01l7QeCLt2N15lCG+",
+	"tM4PJ2nCXzCAdN7Kw5xZ46U2qso4IF7VBl0SvdbgauPufVd8Px9MM9LF8KrhRKGRNjerX9pOctnp4OyJ",
+	"Y5wJ+67o44X7flbJ6WUIbDr8PkcRUBb2LRzo8w4/H45N4WMR35qswDABsA3K7z4qQgX6+AFvczK8juer",
+	"iPDWUch5ZDJa4xS8TU5aN+yYZGUFKCeH3HVPj4PGtcNgZK29UZGxI2+jtqGLKHzjTORpyn1OBmSwcJrG",
+	"BBk9F5yJ/NxGuqm5DhMbQsvBT7Mv0deFl4lhK24wdK2W2hRnaOPGVvO2LMCoZD0bPWKZmMQAQGGVO6fo",
+	"SdPkJE6qinEjpIq2SdsYQlk7FYc6iWzkH2aCxrPxpsI9/ktYlh9tPXyErfARzhUglh05Vy8BPaRnjS94",
+	"NTG3COCKFawOcE177BOAQw1oAkxUouJsvjhmFF3W8IWBxCyqazy6DC5NwBwshlOJ1+jIT7bS0IZr9UL6",
+	"0hA+2pjd5NrZskHz46xZGvWhb3qBn6EJLQPZwPjmIVVkhaFNHExOL6T9VQb6VR+yqOLBmx0kMM7C/e1C",
+	"sx+lLuthBWrbsJZeVn8n0Q//PhRAKToWG+ZjvbDmyXvtvDL+OU/w+awJELaqoqijaCvaSdyqKB4qzldr",
+	"peR/xkBdCPVyOvFxzT1GO0rkd0ggO/eKh7VXdtOeXHKE37gfy6O1dqELpvQPd72PPk9OfaivvYte3RbO",
+	"xJ72Q2mgmBSwR9ruKvToybU9Ku+XUFsdu9vDCXZBsCnY7mirhCy3yRv4mGwAqhMaxuemZQ+HTH2cYhUH",
+	"rIR1j3IzNcr5gJNp3nCe48RAyq4GhcBtis/b+ugtq897Ly8CWRx/EqKkwXMc8HuzbfIv7fPW3rVdE3+0",
+	"p/uohJe0tdWxyS9GvT9wOXoosgSvRQbIKa80dIrbeuc0USTfC5TTTwKK3RhV/LC9ZeFw6qzhzvJUNbj/",
+	"OCqUirVP9HEGx+78e4TZ2b46S2qkUFEhW95MC9pVl0chSUO9WciUw0pibGjgbU3z25Pzne2uukQ6iKWZ",
+	"RWtPreR5TpKvYrld/Hw3S56f7OsItpC7ajTSsyx5RCu5xBQOdCzkNoCh18qm0xzmehvrOI8WAay3HyhD",
+	"CQIwC87ytCof0DYKr2xHDCaS5qFq/CB6AuMO0BuS2f+lKscui65yu1ppP5R3DL83HT3ANqt1SQ05WsT9",
+	"YH5fnl7Pdmp8Xq7WA8SqGyaG81yP4aL7dRc+SrrsECi4dO94R1tUKhJNwvVUif3OtT4zKKSXO9byvtLX",
+	"taecDzCDb1uX+Bi+PaCs0EAut7t2Yqhf2SUPXgq3xUWV8O3WuX8fOf0P9tPCBaylGZ19NzTj06m/12rQ",
+	"b4v+4FLOFNd276hqPa7WkDZ6tV2r/YmjMj0SJhBEP1qDkT8poypZPqYyi4O42Fk7dTDG0zf3wdiwG1sf",
+	"M7J8HMYuZayHIMT6FHw9HnHeUNPRsGiTJMOyS646nqjfR3KxqLAarIAT/0j1TSBYs86frmh/SyXXANyw",
+	"BoBuNqvX0sy2vVZaL+Ev5MN6p7YU73Tq7+gBc/V1PPK6TjX95ipUqVY4UmMX9gLY+aEusSDjWDbV3bdC",
+	"5W6lY2cfKXLtxiPuKjMYfNfeddILeGhA4wgei4swrK2tn4AiXBShCVsTpVqk3UvSaO+Ag4W0y70h075L",
+	"/HDngfmuTg/0XbliR/aqVUQRPdTYeAGHjuEomqaK4uDCTR+voXWD/RAqzNrBcJ6C246Dc1Pa2Gyeh01b",
+	"a5Tz9PrhXR0KA7Bfn5yJ2oSIQDu5FZHlI7JbKVZwoOHToSzbNAdgONX289pf1Fl21z02s+pwl3NbNcUx",
+	"IW+1PWwtvcYjL+0WPn6qsPZ2oXr9GA/7+BuvPh86i2SZNHxqCln4Pg8EAWAVbea2v/3/xAZvaK4MZLm3",
+	"hihqk45TatpWk+cf+zlg2CAG1RyO6fz6659Ic6EKCVV8/fXUnI7FT/qmcfDJODS06S4uzeBYp+5Ipzud",
+	"hqR30T0ruw0ap0aIJvZc2VKJPBkq9bQzCbg3F4DHaN0dT839sXhV+9aEFW9DlLHb5Ho8NQ/G4hL73XdN",
+	"YcsVcCf0uzvBZKa83VpqM1TFm9FIy94XaHQvnpUTZ9ZrRaUzXX9c1h44M7dlaTfjqXk4FmABYchYzt5x",
+	"Ae1PT5JFzqJ/gffYaovTauaXhZaAV+q9z0OzvFAeNp6ab8biGU+Jby1y8jv9454uPpzQJ3ju6klo+pL3",
+	"K/bw7kvlxasKq1FV7URh0cml/RLhQquslK/0zOWIohfdi8FG12o+x4x1kkDn8XxGqSR6wUgNV0xFf51W",
+	"YDhoFG3l6y3+f4YJ8VPDAHKIZYz/1LuCfqIUX6KgN0tLeVGyLL/++kxslhYjsHSTX2HyxvstHJwmxdSL",
+	"5bmwVaiQxW1rFwiQr/Ti1dPfLn65+vnJi6unjy6unr588e80TDsL358a0pUkjdpodHJxJ7+gYXQUZzgT",
+	"PyhZqSrHAdzSUBcdtRV38v++d/Hq6b3/VNv8LqFJYC1YoU9t3o3IH05OcXZT6AhA8KE+4jey1DjjP4Pn",
+	"HoQw0ULfIBbxEFtUlWhSM6F2/g08S4EEXrQpMUSfGkMXw0ju669RwfiPy5cvBPFNdyZybGeR07Cdzpj8",
+	"nFpr5DxjHssc8Kekwg42PMnjuMFQ1hn6/8cyyRhEBQEpiEVfq0JgstIdY3FbcKwYXeSOApKGZ2woOTwk",
+	"73A2xl0A2P37Odd2Sh783kChdqoQd7D9J8UDmp7CAO1mqn6NGlJFuYBYzLln8vJd7JLMqY1x8Bz79UA2",
+	"2tBmDm9uHOdZJ22S5BoMipvgLhmdjifjCSowa2XkWo/ORg/Gk/EDEJTSL1GVCqwD/r0Ymrb3Wvm6MrSH",
+	"NplmaSIFqgTnzXgSZOkDCY/iMgywr2jYCdlRsSYcTELYSKtTH2bFKbe2xpGqfX8y4fIwz5mFshFLJ3/j",
+	"whxyLGCvxmP8D+0B3n1n2YeBScsdkMBb39DehlaKZzjBggUjS+4P8wGsOO4zOXqmOcVk1oWBl3BRv3ZG",
+	"jb8FbW8wMe4SsAhYkVGbDrsGYg/dHqhDbSN9wpg4ajyLLIZH9tH4I65P1sHhbJH3dGyrwKlzXZDA+JGa",
+	"6uCkO1tT4iz6PqVj5RgzZrmlVRgxiu9nUXby5H8aSZ70ze2ITGmKqcmT9qB5Mwc9MHduxrK1NWXV69CR",
+	"zwm9MHCmsbgwW7YjiUml7cM7DAeoluvkM+Es958TK+3cmso8sBN25F4LK2pgKXo2RAFwn+1bjkNUfrDF",
+	"djeChUe0GkDoDg2d3oqGbkE6fVK56sU0wPgm1IGdPTyGaJ7LElg9v3H64PAbV9Y+A1MUX7h//xi6RMH5",
+	"Wej4ouipr3to+EM2aqu06DMbJOsrDL+DfMGqQJIaXUUZW4lklH0EWpRXLOJJ+4x95fCBTZMgg4FLhV2P",
+	"WHZPDanRcQ5FL/uDuhRt5DY1Rkg8lHZhTTYwaqU/9gi3Q06XqeEu9p16wyx4aGKf22CcvkjGQiFWcRCp",
+	"+TnxwiR5H+EDwKFoanixDZytwzFd0n8jqvVZw+lohCvObFADrTjJ04R9oZFLYEPwmAO2kdsWc6W6O8l+",
+	"qzBgLx3idC4k2zdxDhn3TfUbAHMnsjrAXxDLsqaFjcOw+aHcBxxjX2gjq224Sot9zAMSReN3Jg0cPPgR",
+	"PA0mBIvxK3Kh0oljVo6bGmytXoasUG/PCeOavl5NT2qcyXY4S0zDKf5eq2ob4lpno1XMeWrYW9cn/vYL",
+	"MNwjGApeyr8sT3x4//vDz/9Qu+1nYaAIix5ja/LDNbtvj+SqiXFMPBVU8YFsn5BJPDC4IemnTRk5WOLT",
+	"mkmbZHXzH0LTSXHR9SZQAnQcZBsJB6fhUOADx2n16Zc23zrtD9unRV9Pfrgjca4niyk372MRj9bZ/8YL",
+	"63+0tfk8wvU1pRIeL1+z/eZNbyTHx1kqw5cw+ScqWn+WC71cYm3d8dfZEVtDKzePnETax4SvdT2IChi+",
+	"dd1dkJQKrtsBNxfYCdHHoFMZf963vAI+FYrdWV1nJGgiGNvKf3pylYsKEVQVQZoGNQYNODCf0OEoucfC",
+	"WBxjZs2xPwW8R+aQrqaGDS7WZ4Ac1PuZWnOhRzqRn12KQevIm1ml7XH5wfqniYDNhmgXUwMbw3ZajhvC",
+	"0PDTdL7+RWvaKbEoZs64xoBiU+8gyC8hyv+ZthPjwR9E3g8nRwh+OEmpKWb7r2+e8azjj7PQUke7rAvK",
+	"QtorYHbM4oox6KxF2SyNMdtrs7SrMM9LB38pt5WJXtPzxDKYGh70nQwInYS07TDYWJbopFA8V18Ophw2",
+	"esFY/JcsaxXnZ9M07CF5eIHg+CMcdrjSrtS2YTLisOCfRCa+WdoGK/4Q0bgLxxuPxKdI3QPejDhYu5Px",
+	"SOjJFvucuvknNkC0991waJAi7YD2VBA4NelELc6sxXADxj3G4oWNbgCDrpAj/HPBmO4ImgMIz6YqZ0Rd",
+	"kjsMCCGiwNWQHyI99ygbYYRidPY7IA9B5lFMok/cUaLVWqYnr5MPjdqo1vSZ5Zl4NLD97OSEfz57MJlM",
+	"Tm5OsUkkKAoIozCCshlK2QyqDKMr4xukWozORkH6t+fcxEFFrfFDI0rzGJwQ1J0SvGNQbhzuedw0TeQr",
+	"AL9QNtUGsSlYjyGPxoC3JIVycEMMOS5woSMVCEC914R38N4/we9wa3Xif4Gj4iM0iXQw0wFl4nCz6CzR",
+	"CMQehWAwaEc9ZqYGm8ygGg5iVhTaUXKECw0KHNfghWymnjrwYzjTH6ERhD7bR6oDEd5/En3gGd1PMvM+",
+	"pFnXZSGuVYJyL8M9fCGFIIDu5Hf+F/6KbUg/SU3IDj7crHdQqaDOwWEO1YYicvx+HHaShWoaJB7ftJ+V",
+	"67XVxquC6i3Ej6iHhNc5SfadxlAjtV0mrRkTF85CE/zhSRS0MVOEyVdN872l3bhMLO0Gk1WwPc5SJj2a",
+	"p+Zp0lGd9ADsSQ2qfJb2C+cYAtj5R+s0r/ECe6R6BPO9CNMj/lCD9Dj9KpkTM2o1ld4g4bBqybGis9i+",
+	"NunZTfYXD6imsa1z/b6ZVBHZznEiOxB3nysd2l1GI2Njv9+8s4fxZ2E0V9WW92DsZgdX2cUZKuW2ZvZl",
+	"bIWfuRqgGe5OLaPYKU/ZyaDUp/1XY9dV6TDtGPOXrXP6ulQU5AydOegDpEKPpyaJKZK/Hfs2YjhLGrXB",
+	"Sqyl9Oc8R0OZmUrmzlGbLhw+X3vO2qEIX+hL7yznaWP51/V2arR3qpyPxZtYyd0bEx1G83IElZOitEOD",
+	"XNTYRLA1N/gWtI8X9ycg/k9X2AglWvFzo26N6aHV2MHEqaoZSdiOewNrt5VYymLXbDeOvCrHdhsKirTV",
+	"iNySHJsaLKEbi8uaMvHgGzGkFNw2bPJdb5s0Yqy1BAqIEdWeEhcG8H15DS4p0D9SiaNb+DNpcDEJ+g/U",
+	"13C9k98Zmz4cxFprQk+jvUgnCOd24cwP24tYU/rFHOgpyuxGkT9ZHIyb+H9m9DisXYca4KMx6XPI+9ts",
+	"65BqgH0NWt1+I8eN6kG7DzsYsU0c/igdYWpYSRBfQEc4Vlxbu/pfJLKxviJ0pbu9rG7mgw+yvSsuG+EO",
+	"uzTCqFJD9Rmy655eJq3WMYctFvO02qujKRfMNRDW4lqJAnOin2Bz/0ohB0xGiHO6fkwSo9ywMIYpOHOk",
+	"mKtN7IFny+E0BeaQf1Qgcz9DdlHC/xlQ7+d+ZgLSu+UBcV9AhMfa8XterdboxDv5vf/jPSNX6rAwl8nk",
+	"5qScF3NACfVQ0re6pFmuOM7YpuCpQmG4V/SShLQn7cZTE+pUmsnI9HQsN5wtrXXKia/jnGknpvVk8kCJ",
+	"R3a9FfHn8OuPlV2Ji/U6/HdIafyaa4tiKrqcmjy+Ha3iZkD1IFHEF64YoD9sueZ9b1Jk2sUmXEUWukDn",
+	"RfejOMktB/0+XykvC+nlGEgr3z/tGjMX19Ivm8TFHRgwSushqR50d2Jjtq85KbU0bvpHo0nQb046lFSZ",
+	"tiQ9fjdvvyBDamaZ72BDRfPAJ3Cij/BBNSUxKWXylYb4HPcZ+BxepWS9uAriL6/xebxG6YD4pGoUcIni",
+	"EoQhaWCkdt6uOMGSpfcSO9CflPpG7WRsF0j2qK1hVYdsN5guLJjLmOEQ+4fHQmcaOcp960FZmzdZ4OLp",
+	"PC21ZPaSTY0MVYtNu8MeM3kWOgh9IXTm6QQ7cDmcHeDmenkETYvj9nPNVfDXW3eAbcyP1JmCyjKThqpH",
+	"qbAodHuiimScW5xU07augoDtsljR6eq1qm60sxU6093UUD58vzZqLK4qW1+XTDtOm0XZfaa5VUyTJycu",
+	"+VhIHRmLi3jL4dmpCTMH+/YtAuefdt9cnkpXhNT74HbMKAy1+DXMdRg1d0SDEkJrAWy/OUIzLcqhOPYB",
+	"nguNUulB6n3Dl9ohpfQjzfUOL/c2+fjRPPAooMF+GHA76aQF3x1kwgXRB/Uvmn6Iz0a2G+gwdP0CXYo6",
+	"PcAjTSl2RjEkynWvQsGz9CJv6rGxNcPUYIFZB+nJ0acrrqNLG6sRZza24oAxEkDr9a+oqjpsnXo/hJ6t",
+	"1qip2TVOQA/nhj1ngB2kGgDHybqUuo21o38TPz959kqojfstuDZ/4/YP4uDcmV5jGEyvW1faVtpvx1Pz",
+	"b+Lqf149Gf76QtYLNTVDf2M789+no9PpKAvf+/cpt6OYjj6IydTsrTYZxNaAXp9DNjPkUdg1yLULsQ9Y",
+	"yyle06MhDvMZKoSpucB1ZTdOVTRDRXvqWbmWCxWjtXdycmGcIe2cLP2qzO9mHcUjIwdlaK5N7stWlJTk",
+	"zdRc194DwQCShOgXxWtwVbdW8p0TT8yi1G6ZiZ9UtZImEz9WysyWSFdPvSw1/NZIKdfpPxZOZatUlkVb",
+	"Q+SlNIv8HKUfD0Ku1HGNAYeNfr7/P7x8Oix8pA9/HxJ9NhM+CfYcsN6BBG6aroN7tR+s8Kl1SWn/tTEY",
+	"hB24i9DG8AtqDGGJXW5w2h33LGwDiF9NnE8JbMJ3W5A54a4C47DHA6wCPaTxT2EhDZc2lzMFFP4fly9f",
+	"DMLu5VqZi1dPPxV2+/q/DXT/6UOQ95Ee5PPE2zvQGYb9B8pqDD6JuipHZ6OTm1NUlfj5nqXUaxKUJWaZ",
+	"t0mVG3e5a1XY8pheLp1vjP1uecRQT66hGjrtxMLSMFfs7qdNAXac9slk4IQBNws25Nlf7MfQTLWUHnuB",
+	"oAKAk34Yl7NQr9eWffztoDNmgy3mgjJo53PYamMtsnYE4iH5WNuk3fFNbFLmvCxL1LX51Ui+bz/8/wEA",
+	"AP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -64,7 +64,11 @@ func (d *Desk) Status(ctx context.Context, config int64) (apiserver.Configuratio
 	if len(overviews) == 0 { // removed just now
 		return apiserver.ConfigurationStatus{}, conf.ErrNotFound
 	}
-	return presentStatus(c.Status, overviews[0]), nil
+	flows, err := d.db.Flows(ctx, meeting.ConfigID(config))
+	if err != nil {
+		return apiserver.ConfigurationStatus{}, err
+	}
+	return presentStatus(c.Status, overviews[0], flows[meeting.ConfigID(config)]), nil
 }
 
 // Summaries implements apiservices.Operations.
@@ -77,6 +81,10 @@ func (d *Desk) Summaries(ctx context.Context) ([]apiserver.ConfigurationSummary,
 	if err != nil {
 		return nil, err
 	}
+	flows, err := d.db.Flows(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
 	byID := make(map[meeting.ConfigID]store.Overview, len(overviews))
 	for _, o := range overviews {
 		byID[o.Config] = o
@@ -85,7 +93,7 @@ func (d *Desk) Summaries(ctx context.Context) ([]apiserver.ConfigurationSummary,
 	for _, c := range configurations {
 		if o, there := byID[meeting.ConfigID(c.ID)]; there { // not removed between the two looks
 			summaries = append(summaries, apiserver.ConfigurationSummary{
-				Id: c.ID, RoomListUPN: c.RoomListUPN, TimeZone: c.TimeZone, ProjectIDs: append([]string{}, c.ProjectIDs...), Status: presentStatus(c.Status, o),
+				Id: c.ID, RoomListUPN: c.RoomListUPN, TimeZone: c.TimeZone, ProjectIDs: append([]string{}, c.ProjectIDs...), Status: presentStatus(c.Status, o, flows[o.Config]),
 			})
 		}
 	}
@@ -132,7 +140,7 @@ func (d *Desk) rooms(ctx context.Context, config int64, address meeting.Address,
 	}
 	rooms := make([]apiserver.RoomStatus, 0, len(views))
 	for _, v := range views {
-		rooms = append(rooms, presentRoom(v))
+		rooms = append(rooms, presentRoom(v, d.now()))
 	}
 	return rooms, nil
 }

@@ -27,6 +27,7 @@ type Metrics struct {
 	calls         *prometheus.CounterVec
 	callTime      *prometheus.HistogramVec
 	operations    *prometheus.CounterVec
+	operationTime *prometheus.HistogramVec
 	latency       *prometheus.HistogramVec
 	settled       *prometheus.CounterVec
 	connects      *prometheus.CounterVec
@@ -64,6 +65,8 @@ func NewMetrics(db Overviews, commit, built string) *Metrics {
 			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}, labelOperation),
 		operations: counter("ews_operations_total", "Operations on either side, by kind and result: done, or the code of the failure.",
 			labelKind, labelResult),
+		operationTime: histogram("ews_operation_duration_seconds", "Duration of operations on either side, by kind; failed ones included.",
+			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}, labelKind),
 		latency: histogram("ews_change_latency_seconds",
 			"Time from seeing a change on one side until both sides agree, imports left out.",
 			[]float64{.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600}, labelDirection),
@@ -79,7 +82,7 @@ func NewMetrics(db Overviews, commit, built string) *Metrics {
 		ConstLabels: prometheus.Labels{"commit": commit, "built": built},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.calls, m.callTime, m.operations, m.latency, m.settled, m.connects, m.losses, m.messages,
+	m.registry.MustRegister(m.calls, m.callTime, m.operations, m.operationTime, m.latency, m.settled, m.connects, m.losses, m.messages,
 		m.notices, m.notifications, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -137,11 +140,12 @@ func (m Meter) Call(c ews.Call) {
 	m.metrics.callTime.WithLabelValues(m.config, c.Operation).Observe(c.Duration.Seconds())
 }
 
-func (m Meter) operated(kind plan.Kind, code string) {
+func (m Meter) operated(kind plan.Kind, code string, took time.Duration) {
 	if code == "" {
 		code = "done"
 	}
 	m.metrics.operations.WithLabelValues(m.config, string(kind), label(code)).Inc()
+	m.metrics.operationTime.WithLabelValues(m.config, string(kind)).Observe(max(0, took.Seconds()))
 }
 
 func (m Meter) carried(to meeting.Origin, after time.Duration) {

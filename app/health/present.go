@@ -9,28 +9,31 @@ import (
 	"ews/db/store"
 )
 
-func presentStatus(status conf.Status, o store.Overview) apiserver.ConfigurationStatus {
+func presentStatus(status conf.Status, o store.Overview, f store.Flow) apiserver.ConfigurationStatus {
 	text, fix := Explain(status.Code)
 	answer := apiserver.ConfigurationStatus{
 		State: apiserver.Running, StatusCode: status.Code, StatusText: text, StatusFix: fix, StatusSince: instant(status.Since),
 		FromExchange: apiserver.FromExchange{
 			LastPoll: instant(o.LastPoll), LastRead: instant(o.LastRead), NotBefore: instant(o.Report.WaitUntil),
+			LastCarried: instant(f.ToBooking.Carried), Waiting: f.ToBooking.Waiting,
 		},
 		FromBookings: apiserver.FromBookings{
 			Connected: !o.Report.Connected.IsZero(), ConnectedSince: instant(o.Report.Connected),
 			LastMessage: instant(o.Report.Heard), LastComparison: instant(o.Report.Compared),
+			LastCarried: instant(f.ToExchange.Carried), Waiting: f.ToExchange.Waiting, LagSeconds: seconds(f.ToExchange.Waited),
 		},
 		Work: apiserver.Work{
 			Waiting: o.Waiting(), People: o.People, Changes: o.Changes, Import: o.Import, Failing: o.Repeated,
-			Oldest: instant(o.Oldest), LagSeconds: int64(max(0, o.Waited) / time.Second),
+			Oldest: instant(o.Oldest), LagSeconds: seconds(o.Waited),
 		},
+		Import: presentImport(o),
 		Counts: apiserver.Counts{
 			Rooms: o.Rooms, RoomsRetired: o.Retired, RoomsElsewhere: o.Elsewhere, RoomsUnread: o.Unread,
 			RoomsFailing: o.Failing, RoomsGuarded: o.Guarded, Meetings: o.Meetings, Findings: o.Findings,
 		},
 	}
 	if o.Polled {
-		answer.FromExchange.LagSeconds = new(int64(max(0, o.OldestPoll) / time.Second))
+		answer.FromExchange.LagSeconds = new(seconds(o.OldestPoll))
 	}
 	if o.Leader != nil {
 		answer.Owner = &apiserver.Owner{Here: o.Leader.Here, Host: o.Leader.Host, Pid: o.Leader.PID, Since: o.Leader.Since}
@@ -46,12 +49,46 @@ func presentStatus(status conf.Status, o store.Overview) apiserver.Configuration
 	return answer
 }
 
-func presentRoom(v store.RoomView) apiserver.RoomStatus {
+// presentImport is nil unless rooms are still to be read, or much that was read
+// at once waits.
+func presentImport(o store.Overview) *apiserver.ImportProgress {
+	if !o.Enabled || o.Unread == 0 && o.Import == 0 {
+		return nil
+	}
+	p := apiserver.ImportProgress{Rooms: o.Rooms, RoomsRead: o.Rooms - o.Unread, Meetings: o.Meetings, MeetingsDone: o.Meetings - o.Import}
+	if p.Rooms > 0 {
+		p.Percent = 100 * p.RoomsRead / p.Rooms
+	}
+	if p.Meetings > 0 {
+		p.Percent = p.Percent * p.MeetingsDone / p.Meetings
+	}
+	p.Percent = min(p.Percent, 99)
+	return &p
+}
+
+// presentDirections adds what may be behind since the room was last asked.
+func presentDirections(v store.RoomView, now time.Time) (fromExchange, fromBookings apiserver.RoomDirection) {
+	show := func(d store.Direction) apiserver.RoomDirection {
+		return apiserver.RoomDirection{LastCarried: instant(d.Carried), Waiting: d.Waiting, LagSeconds: new(seconds(d.Waited))}
+	}
+	fromExchange, fromBookings = show(v.Flow.ToBooking), show(v.Flow.ToExchange)
+	if v.PolledAt.IsZero() {
+		fromExchange.LagSeconds = nil
+	} else {
+		fromExchange.LagSeconds = new(max(seconds(now.Sub(v.PolledAt)), *fromExchange.LagSeconds))
+	}
+	return fromExchange, fromBookings
+}
+
+func seconds(d time.Duration) int64 { return int64(max(0, d) / time.Second) }
+
+func presentRoom(v store.RoomView, now time.Time) apiserver.RoomStatus {
 	answer := apiserver.RoomStatus{
 		Address: string(v.Address), Name: v.Name, State: apiserver.Active,
 		Assets: make([]apiserver.RoomAsset, 0, len(v.Assets)), LastPoll: instant(v.PolledAt), LastRead: instant(v.ReadAt),
 		Today: make([]apiserver.RoomEntry, 0, len(v.Entries)),
 	}
+	answer.FromExchange, answer.FromBookings = presentDirections(v, now)
 	for _, a := range v.Assets {
 		answer.Assets = append(answer.Assets, apiserver.RoomAsset{
 			ProjectId: a.Project, AssetId: number(int32(a.ID)), Bookable: a.Bookable,

@@ -31,7 +31,9 @@ func (m *Metrics) NewWatch(config int64, log *slog.Logger) *Watch {
 }
 
 // Operated implements engine.Observer.
-func (w *Watch) Operated(kind plan.Kind, code string, _ time.Duration) { w.operated(kind, code) }
+func (w *Watch) Operated(kind plan.Kind, code string, took time.Duration) {
+	w.operated(kind, code, took)
+}
 
 // Settled implements engine.Observer.
 func (w *Watch) Settled(to meeting.Origin, after time.Duration, imported bool) {

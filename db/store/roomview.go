@@ -26,6 +26,7 @@ type RoomView struct {
 	Guard    time.Time
 	Gone     int // entries that vanished, while it is guarded
 	Entries  []EntryView
+	Flow     Flow
 }
 
 // RoomAsset stands for a room in one project.
@@ -63,6 +64,9 @@ func (db *DB) RoomViews(ctx context.Context, config meeting.ConfigID, address me
 			byAddress[views[i].Address] = &views[i]
 		}
 		if err := viewAssets(ctx, tx, config, byAddress); err != nil {
+			return err
+		}
+		if err := viewFlows(ctx, tx, config, byAddress); err != nil {
 			return err
 		}
 		return viewEntries(ctx, tx, config, byAddress, span)
