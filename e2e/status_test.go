@@ -43,6 +43,14 @@ func TestWhatOperatorsSee(t *testing.T) {
 				s["fromExchange"].(map[string]any)["lagSeconds"].(float64) < 10
 		})
 		w.eliona(alice, w.at(9), room5)
+		w.until("the last success is known in either direction, of the whole and of each room", func() bool {
+			whole, carried := w.get(path+"/status"), func(of map[string]any, direction string) bool {
+				return of[direction].(map[string]any)["lastCarried"] != nil
+			}
+			return carried(whole, "fromExchange") && carried(whole, "fromBookings") && whole["import"] == nil &&
+				carried(w.get(path+"/rooms/"+room2), "fromExchange") && carried(w.get(path+"/rooms/"+room1), "fromBookings") &&
+				!carried(w.get(path+"/rooms/"+room4), "fromExchange")
+		})
 		w.until("the message about a booking is noted", func() bool {
 			return w.get(path + "/status")["fromBookings"].(map[string]any)["lastMessage"] != nil
 		})
@@ -129,6 +137,7 @@ func TestWhatOperatorsSee(t *testing.T) {
 			`ews_exchange_requests_total{code="NoError",config="1",operation="SyncFolderItems"} `,
 			`ews_operations_total{config="1",kind="create_meeting",result="done"} 2`,
 			`ews_operations_total{config="1",kind="write_bookings",result="booking_clash"} `,
+			`ews_operation_duration_seconds_count{config="1",kind="create_meeting"} 2`,
 			`ews_change_latency_seconds_count{config="1",direction="booking_to_meeting"} 2`,
 			`ews_change_latency_seconds_count{config="1",direction="meeting_to_booking"} `,
 			`ews_meetings_waiting{config="1",priority="people"} `,

@@ -48,7 +48,7 @@ func viewFlows(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, rooms ma
 	}
 	flows := map[meeting.Address]Flow{}
 	err := readFlows(ctx, tx, flows,
-		`with done as (
+		`with done as not materialized (
 		   select o.side, o.occurrence_id, o.assets, o.finished_at
 		   from ews.operation o join ews.meeting m on m.id = o.meeting_id
 		   where m.configuration_id = $1 and o.status = 'done')
