@@ -17,6 +17,9 @@ type Action struct {
 	Where      string         `json:"where"` // outlook or eliona
 	Action     string         `json:"action"`
 	Subject    string         `json:"subject,omitempty"`
+	Body       string         `json:"body,omitempty"`
+	Location   string         `json:"location,omitempty"`
+	Private    bool           `json:"private,omitempty"`
 	Start      *time.Time     `json:"start,omitempty"`
 	End        *time.Time     `json:"end,omitempty"`
 	Rooms      []string       `json:"rooms,omitempty"`
