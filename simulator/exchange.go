@@ -35,7 +35,7 @@ func (c calendars) Calendar(address string, from, to time.Time) (any, error) {
 func (c calendars) Book(ctx context.Context, m control.Meeting) (string, error) {
 	uid, err := c.exchange.Book(ctx, exchangesim.Person{
 		Organizer: m.Organizer, Subject: m.Subject, Body: m.Body, Location: m.Location, Start: m.Start, End: m.End,
-		Zone: m.Zone.ID, AllDay: m.AllDay, Private: m.Private, Rooms: m.Rooms, Attendees: m.Attendees, Recurrence: m.Rule,
+		Zone: m.Zone.ID, AllDay: m.AllDay, Private: m.Private, ShowAs: m.ShowAs, UID: m.UID, Rooms: m.Rooms, Attendees: m.Attendees, Recurrence: m.Rule,
 	})
 	return uid, notFound(err)
 }

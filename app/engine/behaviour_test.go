@@ -412,6 +412,19 @@ func TestAWriteOfUnknownEndIsFoundAgainAfterACancellation(t *testing.T) {
 	})
 }
 
+func TestTheHorizonMovesOnWithTheDays(t *testing.T) {
+	near := settings()
+	near.Horizon, near.RefreshInterval = 48*time.Hour, time.Hour
+	onStage(t, near, func(t *testing.T, s *stage) {
+		s.invite(12, s.Rooms()[0]) // in a day and a half
+		s.invite(36, s.Rooms()[0]) // in two and a half
+		pass(2 * time.Hour)
+		require.Equal(t, 1, s.LiveBookings(), "the other is too far ahead")
+		pass(25 * time.Hour)
+		require.Equal(t, 2, s.LiveBookings(), "a day later it is not, though nobody changed anything")
+	})
+}
+
 func TestTheServiceUserBooksForThoseWithoutAMailbox(t *testing.T) {
 	onStage(t, settings(), func(t *testing.T, s *stage) {
 		var mailboxes []meeting.Address

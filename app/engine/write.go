@@ -118,12 +118,33 @@ func (j *job) notWritten(ctx context.Context, op plan.Op, sent Operation, group 
 		if refusal(err) {
 			return nil // it is the rest that was refused: it is planned again
 		}
-		return err
+		return j.atOnce(ctx, sent, failure, err)
+	}
+	if failure.Class == Unmatched {
+		return j.atOnce(ctx, sent, failure, err)
 	}
 	if err := j.end(ctx, sent, err); failure.Class != NotFound || failure.Ambiguous {
 		return err
 	}
 	return j.lookForMissing(ctx, op.Items)
+}
+
+// atOnce looks for bookings that were made and are not told: they are there
+// already, and the sooner their numbers are known, the less can people do with
+// them that is not understood. What is not found is looked for later.
+func (j *job) atOnce(ctx context.Context, sent Operation, failure *Error, err error) error {
+	if failure.Class != Unmatched {
+		return err
+	}
+	loaded, failed := j.store.Load(ctx, j.claim)
+	if failed != nil {
+		return failed
+	}
+	j.m = loaded.Meeting
+	if found, failed := j.lookUp(ctx, sent); failed != nil || found {
+		return failed
+	}
+	return err
 }
 
 // organizer is who the Booking app is told; it takes no empty one. For a
@@ -370,19 +391,25 @@ func (j *job) resolveWrite(ctx context.Context, open Operation) (time.Time, erro
 	if until := open.StartedAt.Add(ambiguityTime); began.Before(until) {
 		return until, nil
 	}
+	found, err := j.lookUp(ctx, open)
+	if err != nil || found {
+		return time.Time{}, err
+	}
+	return j.notFound(ctx, open, began)
+}
+
+// lookUp looks for what an operation made, and ends it if it finds something.
+func (j *job) lookUp(ctx context.Context, open Operation) (bool, error) {
 	found, err := j.strangers(ctx, open)
 	if err != nil {
-		return time.Time{}, err
+		return false, err
 	}
 	adopted, err := j.adopt(ctx, open, found)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if len(adopted) == 0 {
-		return j.notFound(ctx, open, began)
+	if err != nil || len(adopted) == 0 {
+		return false, err
 	}
 	j.log.InfoContext(ctx, "bookings found after an unknown end", "bookings", len(adopted))
-	return time.Time{}, j.store.Apply(ctx, j.claim, &open, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	return true, j.store.Apply(ctx, j.claim, &open, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		for id, b := range adopted {
 			if o := m.Occurrence(id); o != nil && o.Booking == 0 {
 				o.BookingWritten(b.ID, b.Span, b.Assets, at.Tick)

@@ -13,23 +13,33 @@ import (
 // ObserveBooking implements engine.Store.
 func (t *Term) ObserveBooking(ctx context.Context, o engine.BookingObservation) (engine.Observed, error) {
 	result := engine.Unchanged
+	var changed *record
 	err := t.tx(ctx, "storing a booking", func(tx pgx.Tx) (err error) {
-		result, err = t.observe(ctx, tx, o)
+		result, changed, err = t.observe(ctx, tx, o)
 		return err
 	})
-	return result, err
+	if err != nil {
+		return result, err
+	}
+	return result, t.wakeRefused(ctx, changed)
 }
 
-func (t *Term) observe(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+func (t *Term) observe(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, *record, error) {
 	records, err := load(ctx, tx,
 		`id = (select meeting_id from ews.occurrence where configuration_id = $1 and booking_id = $2)`,
 		t.config, o.Booking.ID)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if len(records) > 0 {
-		return t.observeKnown(ctx, tx, records[0], o)
+		result, err := t.observeKnown(ctx, tx, records[0], o)
+		return result, records[0], err
 	}
+	result, err := t.observeUnknown(ctx, tx, o)
+	return result, nil, err
+}
+
+func (t *Term) observeUnknown(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
 	if o.Booking.Cancelled {
 		return t.observeStranger(ctx, tx)
 	}

@@ -20,6 +20,7 @@ type record struct {
 	wantGen int64
 	fresh   bool // to be inserted
 	dirty   bool // something a plan depends on changed
+	freed   []slotFreed
 }
 
 // reading is meetings on their way from the database.

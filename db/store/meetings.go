@@ -170,7 +170,8 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 ) error {
 	var l *reading
 	var at meeting.Tick
-	return t.txAfter(ctx, "storing a result", func(batch *pgx.Batch) {
+	var changed *record
+	err := t.txAfter(ctx, "storing a result", func(batch *pgx.Batch) {
 		l = newReading()
 		l.queue(batch, c.Meeting, isClaimed, "for update", t.config, c.Token)
 		batch.Queue(`select nextval('ews.tick')`).QueryRow(func(row pgx.Row) error { return row.Scan(&at) })
@@ -179,6 +180,7 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 			return engine.ErrClaimLost
 		}
 		r := l.done()[0]
+		changed = r
 		notices, err := f(r.Meeting, meeting.Moment{Now: t.db.now().UTC(), Tick: at})
 		if err != nil {
 			return err
@@ -193,6 +195,10 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 		}
 		return t.openNotices(ctx, tx, notices)
 	})
+	if err != nil {
+		return err
+	}
+	return t.wakeRefused(ctx, changed)
 }
 
 func finish(ctx context.Context, tx pgx.Tx, op engine.Operation, status, code string) error {

@@ -37,7 +37,7 @@ func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...
 		for _, o := range r.Occurrences {
 			was := r.before(o)
 			t.queueTombstone(batch, was, o, at)
-			t.queueFreed(batch, was, o)
+			r.noteFreed(was, o)
 			cells = append(cells, changedCells(was, o)...)
 		}
 	}
@@ -126,26 +126,52 @@ func (t *Term) queueTombstone(batch *pgx.Batch, was, o *meeting.Occurrence, at m
 		t.config, was.Booking, at)
 }
 
-// queueFreed lets meetings try again that the Booking app refused: a booking
-// left its slot, and it may be the one that was in their way. One that is being
-// worked on is not waited for.
-func (t *Term) queueFreed(batch *pgx.Batch, was, o *meeting.Occurrence) {
+// slotFreed is where a booking was and is no longer.
+type slotFreed struct {
+	assets []meeting.AssetID
+	span   meeting.Span
+}
+
+func (r *record) noteFreed(was, o *meeting.Occurrence) {
 	if was == nil || !was.BookingLive ||
 		o.BookingLive && was.BookingSpan.Equal(o.BookingSpan) && slices.Equal(was.Assets, o.Assets) {
 		return
 	}
-	batch.Queue(
-		`update ews.meeting set due_at = now(), parked_code = '', parked_at = null
-		 where id in (
-		   select m.id from ews.meeting m
-		   where m.configuration_id = $1 and m.parked_code <> '' and exists (
-		     select from ews.occurrence x join ews.cell c on c.occurrence_id = x.id
-		     join ews.room r on r.id = c.room_id
-		     join ews.asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox
-		     where x.meeting_id = m.id and c.seen <> 'none' and a.asset_id = any($2)
-		       and c.seen_start < $4 and c.seen_end > $3)
-		   for update of m skip locked)`,
-		t.config, assetInts(was.Assets), was.BookingSpan.Start, was.BookingSpan.End)
+	r.freed = append(r.freed, slotFreed{was.Assets, was.BookingSpan})
+}
+
+// wakeRefused lets meetings try again that the Booking app refused, or is about
+// to refuse: a booking left its slot, and it may be the one that was in their
+// way. It is a transaction of its own, because it waits for meetings that are
+// being worked on; if it is lost, they are tried again after an hour.
+func (t *Term) wakeRefused(ctx context.Context, r *record) error {
+	if r == nil || len(r.freed) == 0 {
+		return nil
+	}
+	return t.tx(ctx, "waking meetings that were refused", func(tx pgx.Tx) error {
+		var waiting []meeting.ID
+		for _, slot := range r.freed {
+			rows, err := tx.Query(ctx,
+				`select m.id from ews.meeting m
+				 where m.configuration_id = $1 and m.id <> $5 and (m.parked_code <> '' or m.claim_token is not null) and exists (
+				   select from ews.occurrence x join ews.cell c on c.occurrence_id = x.id
+				   join ews.room r on r.id = c.room_id
+				   join ews.asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox
+				   where x.meeting_id = m.id and c.seen <> 'none' and a.asset_id = any($2)
+				     and c.seen_start < $4 and c.seen_end > $3)
+				 order by m.id for update`,
+				t.config, assetInts(slot.assets), slot.span.Start, slot.span.End, r.ID)
+			if err != nil {
+				return err
+			}
+			some, err := pgx.CollectRows(rows, pgx.RowTo[meeting.ID])
+			if err != nil {
+				return err
+			}
+			waiting = append(waiting, some...)
+		}
+		return makeDue(ctx, tx, waiting, priorityChange, 0)
+	})
 }
 
 // queueReread has calendars read that may show what was missed. Rooms that fail,

@@ -52,13 +52,14 @@
 //
 // # Steps
 //
-//	WHO books ROOMS in outlook DAYS TIME ["subject"] [SERIES] [privately] [with PEOPLE] as M
+//	WHO books ROOMS in outlook DAYS TIME ["subject"] [SERIES] [privately] [as free time] [uid "x"] [with PEOPLE] as M
 //	ROOM books itself in outlook DAYS TIME as M
 //	WHO moves M [on DAY] in outlook to DAY TIME
 //	WHO changes rooms of M [on DAY] in outlook to ROOMS
 //	WHO repeats M in outlook SERIES                  changes the pattern
 //	WHO renames M in outlook "subject"
 //	WHO cancels M [on DAY] in outlook
+//	WHO leaves the company                           the mailbox is no longer there
 //	WHO books ROOMS in eliona DAYS TIME [SERIES] as B
 //	WHO moves B in eliona to DAY TIME
 //	WHO changes rooms of B in eliona to ROOMS

@@ -315,6 +315,8 @@ func (r *reader) deed() action {
 		return r.changes(who, "cancel-group")
 	case r.accept("cancels"):
 		return r.changes(who, "cancel")
+	case r.accept("leaves the company"):
+		return &leaving{who: who}
 	case r.accept("renames"):
 		c := r.changes(who, "rename")
 		var ok bool
@@ -364,6 +366,10 @@ func (r *reader) books(b *booking) action {
 	b.series = r.series()
 	if b.side == outlook {
 		b.private = r.accept("privately")
+		b.free = r.accept("as free time")
+		if r.accept("uid") {
+			b.uid, _ = r.quoted()
+		}
 		if r.accept("with") {
 			b.with = r.list("a person")
 			r.meet(b.with...)

@@ -180,6 +180,8 @@ type booking struct {
 	subject   string
 	series    *series
 	private   bool
+	free      bool   // it does not hold its time
+	uid       string // as another program chose it
 	with      []string
 	as        string
 }
@@ -231,6 +233,12 @@ func (b *booking) request(p *Play, s span) map[string]any {
 		}
 		if b.private {
 			request["private"] = true
+		}
+		if b.free {
+			request["showAs"] = "Free"
+		}
+		if b.uid != "" {
+			request["uid"] = b.uid + p.suffix
 		}
 		if len(b.with) > 0 {
 			request["attendees"] = p.addresses(b.with)

@@ -63,6 +63,17 @@ func (l *listing) play(ctx context.Context, p *Play) error {
 	return p.world.Control.SetRoom(ctx, change)
 }
 
+// leaving ends somebody's mailbox.
+type leaving struct{ who string }
+
+func (l *leaving) play(ctx context.Context, p *Play) error {
+	if err := p.hesitate(ctx); err != nil {
+		return err
+	}
+	change := map[string]any{"address": p.address(l.who), "disabled": true}
+	return p.world.Control.Do(ctx, http.MethodPost, "/mailboxes", change, nil)
+}
+
 // fault makes something go wrong until the scenario ends or says "faults end".
 type fault struct{ values map[string]any }
 

@@ -40,6 +40,8 @@ type Meeting struct {
 	End       time.Time
 	AllDay    bool
 	Private   bool
+	ShowAs    string // Free, Tentative, Busy or OOF; empty: Busy
+	UID       string // empty: one like Outlook's
 	Rooms     []string
 	Attendees []string
 	Rule      *recurrence.Rule // nil for a single meeting

@@ -362,6 +362,7 @@ func TestRefusedDeedsNameTheField(t *testing.T) {
 		`{"person":"a","where":"outlook","action":"book","start":"2031-03-03T10:00:00Z","end":"2031-03-03T10:00:00Z"}`: "end",
 		`{"person":"a","where":"outlook","action":"book",` + times + `,"assets":[501]}`:                                "assets",
 		`{"person":"a","where":"outlook","action":"move",` + times + `}`:                                               "uid",
+		`{"person":"a","where":"outlook","action":"book","showAs":"Away",` + times + `}`:                               "showAs",
 		`{"person":"a","where":"outlook","action":"cancel","uid":"x","occurrence":"monday"}`:                           "occurrence",
 		`{"person":"a","where":"outlook","action":"change-rooms","uid":"x"}`:                                           "rooms",
 		`{"where":"eliona","action":"cancel"}`:                                                                         "bookingID",

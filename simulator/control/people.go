@@ -22,6 +22,7 @@ type personRequest struct {
 	Location   string             `json:"location"`
 	AllDay     bool               `json:"allDay"`
 	Private    bool               `json:"private"`
+	ShowAs     string             `json:"showAs"`
 	Start      string             `json:"start"`
 	End        string             `json:"end"`
 	Rooms      []string           `json:"rooms"`
@@ -56,7 +57,7 @@ type deed struct {
 // deeds by "where action".
 func deeds() map[string]deed {
 	return map[string]deed{
-		"outlook book":         {"subject body location allDay private start end rooms attendees recurrence timeZone", true, (*Server).bookInOutlook},
+		"outlook book":         {"subject body location allDay private showAs uid start end rooms attendees recurrence timeZone", true, (*Server).bookInOutlook},
 		"outlook move":         {"uid occurrence start end", false, (*Server).moveInOutlook},
 		"outlook change-rooms": {"uid occurrence rooms", false, (*Server).changeRoomsInOutlook},
 		"outlook rename":       {"uid subject", false, (*Server).renameInOutlook},
@@ -110,7 +111,7 @@ func (p personRequest) given() []string {
 		given bool
 	}{
 		{"subject", p.Subject != ""}, {"body", p.Body != ""}, {"location", p.Location != ""},
-		{"allDay", p.AllDay}, {"private", p.Private}, {"start", p.Start != ""}, {"end", p.End != ""},
+		{"allDay", p.AllDay}, {"private", p.Private}, {"showAs", p.ShowAs != ""}, {"start", p.Start != ""}, {"end", p.End != ""},
 		{"rooms", p.Rooms != nil}, {"attendees", p.Attendees != nil}, {"project", p.Project != ""},
 		{"assets", p.AssetIDs != nil}, {"uid", p.UID != ""}, {"bookingID", p.BookingID != 0}, {"groupID", p.GroupID != 0},
 		{"occurrence", p.Occurrence != ""}, {"recurrence", p.Recurrence != nil}, {"timeZone", p.TimeZone != ""},
@@ -163,9 +164,12 @@ func (s *Server) bookInOutlook(ctx context.Context, p personRequest) (personAnsw
 	if err != nil {
 		return personAnswer{}, err
 	}
+	if p.ShowAs != "" && !slices.Contains([]string{"Free", "Tentative", "Busy", "OOF"}, p.ShowAs) {
+		return personAnswer{}, badInput("showAs", "is not Free, Tentative, Busy or OOF")
+	}
 	uid, err := s.opts.Exchange.Book(ctx, Meeting{
 		Organizer: p.Person, Subject: p.Subject, Body: p.Body, Location: p.Location, Start: start, End: end,
-		AllDay: p.AllDay, Private: p.Private, Rooms: p.Rooms, Attendees: p.Attendees, Rule: rule, Zone: zone,
+		AllDay: p.AllDay, Private: p.Private, ShowAs: p.ShowAs, UID: p.UID, Rooms: p.Rooms, Attendees: p.Attendees, Rule: rule, Zone: zone,
 	})
 	return personAnswer{UID: uid}, err
 }

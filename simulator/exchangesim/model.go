@@ -49,6 +49,8 @@ type Person struct {
 	Zone       string           `json:"zone,omitempty"` // Windows name; default UTC
 	AllDay     bool             `json:"allDay,omitempty"`
 	Private    bool             `json:"private,omitempty"`
+	ShowAs     string           `json:"showAs,omitempty"` // Free, Tentative, Busy (default), OOF
+	UID        string           `json:"uid,omitempty"`    // as other calendar programs choose it; default one like Outlook's
 	Rooms      []string         `json:"rooms,omitempty"`
 	Attendees  []string         `json:"attendees,omitempty"`
 	Recurrence *recurrence.Rule `json:"recurrence,omitempty"` // its start defaults to the day of Start
@@ -160,7 +162,11 @@ func (s *Server) meetingOf(b *mailbox, p Person) (*appointment, error) {
 	if p.Private {
 		a.sensitivity = "Private"
 	}
-	a.uid = newUID(s.options.Clock(), s.rng)
+	a.freeBusy = cmp.Or(p.ShowAs, a.freeBusy)
+	a.uid = p.UID
+	if a.uid == "" {
+		a.uid = newUID(s.options.Clock(), s.rng)
+	}
 	a.goid = cleanGOID(a.uid)
 	if p.Recurrence != nil {
 		rule := *p.Recurrence
