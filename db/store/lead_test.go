@@ -133,6 +133,8 @@ func TestAFormerOwnerChangesNothing(t *testing.T) {
 		"TakeMessage": func(ctx context.Context) error { _, err := stale.TakeMessages(ctx, 1); return err },
 		"Postpone":    func(ctx context.Context) error { return stale.Postpone(ctx, 1, time.Second) },
 		"SaveReceipt": func(ctx context.Context) error { return stale.SaveReceipt(ctx, 1, "x") },
+		"Clean":       stale.Clean,
+		"Report":      func(ctx context.Context) error { _, err := stale.Report(ctx, store.Report{}); return err },
 		"ObserveBooking": func(ctx context.Context) error {
 			_, err := stale.ObserveBooking(ctx, engine.BookingObservation{UID: "b", Booking: engine.Booking{
 				ID: 7, Assets: []meeting.AssetID{10}, Span: o.hour(10),

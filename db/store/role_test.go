@@ -12,6 +12,7 @@ import (
 	"ews/app/engine"
 	"ews/app/meeting"
 	"ews/app/plan"
+	"ews/db/store"
 )
 
 // clerk returns the address of the database for a role that may use the
@@ -85,6 +86,20 @@ func TestNoMoreRightsAreNeededThanToUseTheTables(t *testing.T) {
 	require.NoError(t, term.SaveReceipt(ctx, messages[0].ID, "r"))
 	require.True(t, o.resolve("booking 7", "x"))
 	require.NoError(t, term.SetStatus(ctx, "x", "x"))
+	require.NoError(t, term.Clean(ctx))
+	_, err = term.Report(ctx, store.Report{Heard: time.Now()})
+	require.NoError(t, err)
+	_, err = clerk.Overviews(ctx, o.config)
+	require.NoError(t, err)
+	_, err = clerk.RoomViews(ctx, o.config, "", o.hour(9))
+	require.NoError(t, err)
+	_, err = clerk.Flows(ctx, o.config)
+	require.NoError(t, err)
+	_, err = clerk.Findings(ctx, o.config)
+	require.NoError(t, err)
+	require.ErrorIs(t, clerk.Retry(ctx, o.config, "meeting-0"), store.ErrNoFinding)
+	_, err = clerk.Resync(ctx, o.config, "")
+	require.NoError(t, err)
 	o.list()
 	o.list("lake@example.com")
 	_, err = clerk.Pool().Exec(ctx, `delete from ews.configuration`)
