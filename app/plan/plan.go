@@ -273,11 +273,16 @@ func (p *planner) rest(o *meeting.Occurrence, k view) (add, remove []meeting.Roo
 }
 
 // await polls the organizer's copy at 0.5 s, 1 s, 2 s, 4 s ... after the
-// change; a room that stays silent is reported and then asked rarely, since
-// its own change feed tells as well.
+// change; a room that was still silent when its time was over is reported and
+// then asked rarely, since its own change feed tells as well. A time in which the
+// copy could not be read says nothing of the room.
 func (p *planner) await(o *meeting.Occurrence, e exchangeView) {
 	step := min(max(o.CopyCheckedAt.Sub(o.AskedAt), 500*time.Millisecond), 30*time.Second)
 	if p.Now.Sub(o.AskedAt) > p.Policy.AnswerTimeout {
+		if o.CopyCheckedAt.Before(o.AskedAt.Add(p.Policy.AnswerTimeout)) {
+			p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})
+			return
+		}
 		step = 5 * time.Minute
 		for room := range e.waiting {
 			if c := o.CellOf(room); c != nil && c.Answer != meeting.Tentative {

@@ -336,6 +336,10 @@ func TestAwaitSchedule(t *testing.T) {
 		m := eliona(booked(ten, 10, 11), copied(ten, 1), answers(meeting.Tentative, 1), asked(meeting.Us, 2*time.Minute, 90*time.Second))
 		expect(t, decide(m), wait(4*time.Minute+30*time.Second))
 	})
+	t.Run("that the copy could not be read says nothing of the room: it is read first", func(t *testing.T) {
+		m := eliona(booked(ten, 10, 11), copied(ten, 1), asked(meeting.Us, 10*time.Minute, 30*time.Second))
+		expect(t, decide(m), do(ask()))
+	})
 	t.Run("only the silent one of two rooms is reported", func(t *testing.T) {
 		m := eliona(booked(ten, 10, 11, 20, 21), copied(ten, 1, 2), answers(meeting.Accepted, 2), asked(meeting.Us, 2*time.Minute, 90*time.Second))
 		want := wait(4*time.Minute + 30*time.Second)
