@@ -52,7 +52,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer database.Close()
+	defer database.Close() //nolint:contextcheck // it is part of no call
 	gate := apiservices.NewGate()
 	server := &http.Server{
 		Handler: gate, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +17,8 @@ import (
 )
 
 // supervisor runs one synchronisation per enabled configuration, and starts it
-// anew when its configuration changes. Of several processes on one database,
-// one works on each configuration; the others wait for it.
+// anew when its configuration changes. Several processes on one database share
+// the configurations.
 type supervisor struct {
 	log            *slog.Logger
 	configurations *conf.Repository
@@ -29,7 +30,8 @@ type supervisor struct {
 
 	running map[int64]*runner
 	waiting map[int64]delay // after a start that failed
-	idle    bool            // the absence of configurations was logged
+	share   share
+	idle    bool // the absence of configurations was logged
 }
 
 // delay keeps one version of a configuration from being started; a changed one
@@ -118,11 +120,24 @@ func (s *supervisor) adjust(ctx context.Context, configurations []conf.Configura
 	}
 	s.stop(ctx, outdated)
 	maps.DeleteFunc(s.waiting, func(id int64, _ delay) bool { _, ok := wanted[id]; return !ok })
-	for id, c := range wanted {
-		if s.running[id] == nil && !s.waiting[id].holds(c.Version) {
-			s.start(ctx, c)
+	standing, err := s.database.Standing(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "other processes not seen", "error", err)
 		}
+		return
 	}
+	take, give := s.share.decide(time.Now(), slices.Collect(maps.Keys(wanted)), slices.Collect(maps.Keys(s.running)),
+		func(id int64) bool { return s.waiting[id].holds(wanted[id].Version) }, standing)
+	for _, id := range take {
+		s.start(ctx, wanted[id])
+	}
+	given := map[int64]*runner{}
+	for _, id := range give {
+		s.log.InfoContext(ctx, "configuration is given to another process", "config", id, "processes", standing.Processes)
+		given[id] = s.running[id]
+	}
+	s.stop(ctx, given)
 }
 
 func (s *supervisor) start(ctx context.Context, c conf.Configuration) {

@@ -156,7 +156,7 @@ func (r *replicas) logOf(a *stage.App) string {
 // cutLock ends the connection that holds the lock of the configuration.
 func (r *replicas) cutLock() {
 	r.t.Helper()
-	r.exec(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted`)
+	r.exec(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and objid <> 0`)
 }
 
 // TestAPausedOwnerSendsNothingASecondTime: a process stands still after it
@@ -241,4 +241,54 @@ func sockets(t *testing.T, a *stage.App) map[string]bool {
 		}
 	}
 	return ports
+}
+
+// TestReplicasShareConfigurations: each of two processes takes its part, and what
+// one leaves behind is taken by the other.
+func TestReplicasShareConfigurations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms"}}, nil)
+	second := w.Configuration()
+	second["roomListUPN"] = "second.floor@example.com"
+	_, err := w.Configure(t.Context(), second)
+	require.NoError(t, err)
+	another, err := w.Replica(t.Context(), "app-2")
+	require.NoError(t, err)
+	r := &replicas{world: w, all: []*stage.App{w.App(), another}}
+	parts := func() (parts [2]int) {
+		for i, a := range r.all {
+			for id := range 2 {
+				if r.owns(a, id+1) {
+					parts[i]++
+				}
+			}
+		}
+		return parts
+	}
+	r.until("one process alone works on both", func() bool { return parts() == [2]int{2, 0} })
+	r.until("all rooms are assets", func() bool { return len(r.rooms("10")) == 8 })
+	both := func(hour int) {
+		for _, room := range []string{room1, "room-6@example.com"} {
+			r.eliona(alice, r.at(hour), room)
+		}
+		r.until("both configurations work", func() bool {
+			met := r.metAt(alice, r.at(hour))
+			return len(met) == 2 && accepted(met) == 2
+		})
+	}
+	both(6)
+	began := time.Now()
+	require.NoError(t, another.Start(t.Context()))
+	r.until("the second one gets its part", func() bool { return parts() == [2]int{1, 1} })
+	t.Logf("shared after %v", time.Since(began).Round(10*time.Millisecond))
+	both(7)
+	began = time.Now()
+	require.NoError(t, w.KillApp())
+	r.until("the other takes both", func() bool { return parts() == [2]int{0, 2} })
+	t.Logf("taken after %v", time.Since(began).Round(10*time.Millisecond))
+	require.Less(t, time.Since(began), 15*time.Second)
+	both(8)
+	require.Len(t, r.bookings(), 6)
+	require.EqualValues(t, 6, r.requests("exchange", "CreateItem"))
+	require.Equal(t, 1, r.sql(`select count(distinct pid) from pg_locks where locktype = 'advisory'`), "one connection holds all locks")
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,9 @@ type DB struct {
 	now  func() time.Time
 	host string // with pid: this process, for people
 	pid  int
+
+	connecting sync.Mutex // guards locks
+	locks      *session
 }
 
 // Options are the settings of a DB.
@@ -74,8 +78,16 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // Pool returns the pool, for packages that keep other tables.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
 
-// Close closes the pool.
-func (db *DB) Close() { db.pool.Close() }
+// Close frees all locks and closes all connections.
+func (db *DB) Close() {
+	db.connecting.Lock()
+	if db.locks != nil {
+		db.locks.close()
+		db.locks = nil
+	}
+	db.connecting.Unlock()
+	db.pool.Close()
+}
 
 // Installation returns the identity of this installation, a UUID.
 func (db *DB) Installation(ctx context.Context) (string, error) {

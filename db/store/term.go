@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,9 +11,6 @@ import (
 	"ews/app/engine"
 	"ews/app/meeting"
 )
-
-// lockClass is the first key of our advisory locks: "ews" in ASCII.
-const lockClass = 0x657773
 
 // ErrTaken means that another process works on the configuration.
 var ErrTaken = errors.New("another process works on this configuration")
@@ -27,102 +21,38 @@ type Term struct {
 	db     *DB
 	config meeting.ConfigID
 	epoch  int64
-	conn   *pgx.Conn
-	lost   chan struct{}
-	stop   context.CancelFunc
-	wait   sync.WaitGroup
+	locks  *session
 }
 
 var _ engine.Store = (*Term)(nil)
-
-// How soon an owner is given up that is not heard of any more: because its host
-// is gone, because it stands still, or because the network is cut. The database
-// server ends the session that holds the lock, and with it the lock.
-const (
-	pingEvery    = 3 * time.Second
-	pingTimeout  = 3 * time.Second
-	silenceLimit = 10 * time.Second
-)
-
-// Lead tries to become the owner of a configuration. It fails with ErrTaken
-// while another process owns it. The lock lives on a connection of its own,
-// which is watched from both ends: here Lost is closed when it is in doubt, and
-// the server ends it when it falls silent.
-func (db *DB) Lead(ctx context.Context, config meeting.ConfigID) (*Term, error) {
-	taken, err := db.taken(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	if taken {
-		return nil, ErrTaken // without the price of a connection
-	}
-	ctx, cancel := context.WithTimeout(ctx, beginTimeout)
-	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
-	if err != nil {
-		return nil, fmt.Errorf("connecting for the lock of configuration %d: %w", config, err)
-	}
-	t := &Term{db: db, config: config, conn: conn, lost: make(chan struct{})}
-	if err := t.begin(ctx); err != nil {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		return nil, errors.Join(err, t.disconnect(closing))
-	}
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	t.stop = stop
-	t.wait.Go(func() { t.watch(watching) })
-	return t, nil
-}
 
 // beginTimeout bounds how long becoming the owner takes: a transaction of the
 // former one may have to end first.
 const beginTimeout = 20 * time.Second
 
-// taken tells whether somebody holds the lock of a configuration.
-func (db *DB) taken(ctx context.Context, config meeting.ConfigID) (taken bool, err error) {
-	err = db.pool.QueryRow(ctx,
-		`select exists (select from pg_locks where locktype = 'advisory' and classid::bigint = $1::bigint and objid::bigint = $2
-		   and objsubid = 2 and granted and database = (select oid from pg_database where datname = current_database()))`,
-		int64(lockClass), int64(config)).Scan(&taken)
+// Lead tries to become the owner of a configuration. It fails with ErrTaken
+// while somebody owns it, be it this process.
+func (db *DB) Lead(ctx context.Context, config meeting.ConfigID) (*Term, error) {
+	ctx, cancel := context.WithTimeout(ctx, beginTimeout)
+	defer cancel()
+	locks, err := db.session(ctx)
 	if err != nil {
-		return false, fmt.Errorf("looking for the owner of configuration %d: %w", config, err)
+		return nil, err
 	}
-	return taken, nil
-}
-
-// configure changes settings of this session. Servers that do not know one do
-// without it.
-func configure(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
-	_, err := conn.Exec(ctx,
-		`select set_config(s.name, w.value, false) from json_each_text($1::json) w join pg_settings s on s.name = w.key`, settings)
-	if err != nil {
-		return fmt.Errorf("setting up a connection: %w", err)
+	if err := locks.lock(ctx, config); err != nil {
+		return nil, err
 	}
-	return nil
+	t := &Term{db: db, config: config, locks: locks}
+	if err := t.begin(ctx); err != nil {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		return nil, errors.Join(err, t.Close(closing))
+	}
+	return t, nil
 }
-
-// silence are the settings of the session that holds a lock: the server asks
-// the other end itself whether it is still there, and wants to hear of it.
-var silence = map[string]string{
-	"idle_session_timeout": milliseconds(silenceLimit),
-	"tcp_keepalives_idle":  "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "2",
-}
-
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 func (t *Term) begin(ctx context.Context) error {
-	if err := configure(ctx, t.conn, silence); err != nil {
-		return err
-	}
-	var got bool
-	err := t.conn.QueryRow(ctx, `select pg_try_advisory_lock($1, $2)`, int32(lockClass), int32(t.config)).Scan(&got)
-	if err != nil {
-		return fmt.Errorf("locking configuration %d: %w", t.config, err)
-	}
-	if !got {
-		return ErrTaken
-	}
-	err = pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, t.db.pool, func(tx pgx.Tx) error {
 		// Nothing but this lock waits for the transactions of a former owner.
 		if _, err := tx.Exec(ctx, `select from ews.configuration where id = $1 for update`, t.config); err != nil {
 			return err
@@ -161,48 +91,11 @@ func (t *Term) begin(ctx context.Context) error {
 	return nil
 }
 
-// watch pings the lock's connection; the lock is gone when the connection is.
-func (t *Term) watch(ctx context.Context) {
-	ticker := time.NewTicker(pingEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		ping, cancel := context.WithTimeout(ctx, pingTimeout)
-		err := t.conn.Ping(ping)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			slog.WarnContext(ctx, "lock connection lost", "config", t.config, "error", err)
-			close(t.lost)
-			return
-		}
-	}
-}
-
 // Lost is closed when this process can no longer be sure to be the owner.
-func (t *Term) Lost() <-chan struct{} { return t.lost }
+func (t *Term) Lost() <-chan struct{} { return t.locks.lost }
 
-// Close ends the term and frees the lock.
-func (t *Term) Close(ctx context.Context) error {
-	t.stop()
-	t.wait.Wait()
-	if err := t.disconnect(ctx); err != nil {
-		return fmt.Errorf("closing the lock's connection of configuration %d: %w", t.config, err)
-	}
-	return nil
-}
-
-// disconnect closes the lock's connection. The server takes a moment to notice
-// that, so the lock is freed first where that is possible.
-func (t *Term) disconnect(ctx context.Context) error {
-	if !t.conn.IsClosed() {
-		_, _ = t.conn.Exec(ctx, `select pg_advisory_unlock_all()`)
-	}
-	return t.conn.Close(ctx)
-}
+// Close ends the term and frees the lock. A second call does nothing.
+func (t *Term) Close(ctx context.Context) error { return t.locks.unlock(ctx, t.config) }
 
 // tx runs f in a transaction that only the present owner can commit: the next
 // one waits for it, and so does whoever deletes the configuration. Whoever
