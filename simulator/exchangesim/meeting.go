@@ -302,10 +302,15 @@ func (s *Server) withdrawItem(b *mailbox, it *item, a *appointment) {
 		s.remove(it)
 		return
 	}
-	it.appt.cancelled = true
-	it.appt.freeBusy = busyFree
-	it.appt.subject = "Canceled: " + it.appt.subject
-	it.appt.sequence, it.appt.stamp = a.sequence, a.stamp
+	withdraw := func(x *appointment) {
+		x.cancelled, x.freeBusy = true, busyFree
+		x.subject = "Canceled: " + x.subject
+		x.sequence, x.stamp = a.sequence, a.stamp
+	}
+	withdraw(it.appt)
+	for _, e := range it.appt.exceptions {
+		withdraw(e)
+	}
 	s.touch(it, b.Name, true)
 }
 

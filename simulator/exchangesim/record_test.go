@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ews/simulator/exchangesim/recurrence"
 	"ews/simulator/fault"
 	"ews/simulator/ledger"
 )
@@ -97,4 +98,25 @@ func TestOversizedAnswers(t *testing.T) {
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	require.Greater(t, len(body), oversize, "it is much, and complete")
 	require.Contains(t, body[oversize:], "</m:GetRoomListsResponse>")
+}
+
+// A room that keeps cancelled meetings shows that all of the series is, its
+// exceptions included.
+func TestExceptionsAreCancelledWithTheirSeries(t *testing.T) {
+	s, _ := model(t, Options{})
+	policy(t, s, room1, func(p *Policy) { p.KeepCancelled = true })
+	uid := book(t, s, Person{
+		Organizer: alice, Subject: "s", Start: at(2, 9), End: at(2, 10), Rooms: []string{room1},
+		Recurrence: &recurrence.Rule{Kind: "DailyRecurrence", Interval: 1, Count: 3},
+	})
+	require.NoError(t, s.Move(alice, uid, at(3, 9), at(3, 14), at(3, 15)))
+	require.NoError(t, s.Settle(t.Context()))
+	require.NoError(t, s.Cancel(alice, uid, time.Time{}))
+	require.NoError(t, s.Settle(t.Context()))
+	entries := s.Calendars(room1)
+	require.Len(t, entries, 3)
+	for _, e := range entries {
+		require.True(t, e.Cancelled, e.Start)
+		require.Equal(t, "Free", e.FreeBusy)
+	}
 }
