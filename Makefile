@@ -79,6 +79,14 @@ soak-model: ## Look for new counterexamples in CHECKS (125000) new histories for
 	go test -count=1 -timeout 24h -run Converge ./app/plan ./app/engine \
 		-rapid.checks=$(or $(CHECKS),125000) -rapid.seed=$$seed
 
+.PHONY: scale
+scale: postgresql build ## Measure what one process carries, and two: ROOMS=n in lists of a hundred
+	go run ./bench -app bin/ews -rooms $(or $(ROOMS),5000) scale
+
+.PHONY: soak
+soak: postgresql ## Stress the whole product with crashes and faults: SEED=n MINUTES=m
+	go run ./e2e/soak/cmd -seed $(or $(SEED),1) -minutes $(or $(MINUTES),10) -out $(or $(OUT),$(CURDIR)/soak-reports)
+
 .PHONY: acceptance
 acceptance: postgresql ## Run the acceptance suite and write docs/acceptance.md
 	ACCEPTANCE_MD=$(CURDIR)/docs/acceptance.md go test -count=1 -timeout 30m ./e2e/

@@ -5,8 +5,8 @@
 //
 //	go run ./bench [-quick] [-app bin/ews] [-markdown FILE] [SCENARIO ...]
 //
-// The scenarios are bookings, changes, import and rest; see the files named
-// after them.
+// The scenarios are bookings, changes, import and rest, and scale if it is asked
+// for; see the files named after them.
 package main
 
 import (
@@ -26,12 +26,16 @@ import (
 
 // scenario is a part of the measurements.
 type scenario struct {
-	name string
-	run  func(ctx context.Context, b *bench) error
+	name  string
+	run   func(ctx context.Context, b *bench) error
+	asked bool // runs only when it is named
 }
 
 func scenarios() []scenario {
-	return []scenario{{"bookings", bookings}, {"changes", changes}, {"import", imports}, {"rest", rest}}
+	return []scenario{
+		{name: "bookings", run: bookings}, {name: "changes", run: changes}, {name: "import", run: imports}, {name: "rest", run: rest},
+		{name: "scale", run: scale, asked: true},
+	}
 }
 
 // bench is a run of the measurements.
@@ -66,7 +70,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags.BoolVar(&b.statements, "statements", false, "show the statements that took most of the database's time")
 	flags.StringVar(&b.app, "app", "", "`binary` of the app (default: build it)")
 	flags.StringVar(&markdown, "markdown", "", "`file` to write the table to")
-	flags.StringVar(&sizes, "rooms", "250,500,1000,2000", "`numbers` of rooms of the scenario rest")
+	flags.StringVar(&sizes, "rooms", "250,500,1000,2000", "`numbers` of rooms of the scenario rest; scale takes the last")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -76,7 +80,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, stage.Clean()) }()
 	wanted := flags.Args()
 	for _, s := range scenarios() {
-		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
+		if len(wanted) > 0 && !slices.Contains(wanted, s.name) || len(wanted) == 0 && s.asked {
 			continue
 		}
 		_, _ = fmt.Fprintf(out, "%s ...\n", s.name)
