@@ -1,0 +1,42 @@
+package soak_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ews/e2e/soak"
+	"ews/e2e/stage"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := stage.Clean(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// TestSoak is the short form of "make soak".
+func TestSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute and a half")
+	}
+	began := time.Now()
+	report, err := soak.Run(t.Context(), soak.Options{
+		Seed: 1, Length: time.Minute, Dir: t.TempDir(),
+		Log: func(format string, args ...any) {
+			t.Logf("%4.0fs  %s", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+		},
+	})
+	if report != nil {
+		t.Logf("\n%s", report)
+	}
+	require.NoError(t, err)
+	require.True(t, report.OK(), "not everything held, see the report")
+	require.GreaterOrEqual(t, report.Kills, 8)
+	require.GreaterOrEqual(t, report.Faults, 80)
+}
