@@ -134,6 +134,10 @@ postgresql:
 	}
 	@go run ./db/postgres/cmd -check >/dev/null
 
+.PHONY: screenshots
+screenshots: postgresql chromium ## Make the pictures of the README anew
+	go test -count=1 ./demo -run Screenshots -screenshots $(CURDIR)/docs/images
+
 # Tests of pages look at them with a real browser.
 .PHONY: chromium
 chromium:

@@ -33,7 +33,11 @@ type View struct {
 
 // Page is an open page.
 type Page struct {
-	t   *testing.T
+	t *testing.T
+	*tab
+}
+
+type tab struct {
 	ctx context.Context
 
 	mu       sync.Mutex
@@ -46,7 +50,7 @@ func (b *Browser) Open(t *testing.T, address string, v View) *Page {
 	t.Helper()
 	ctx, end := chromedp.NewContext(b.ctx)
 	t.Cleanup(end)
-	p := &Page{t: t, ctx: ctx}
+	p := &Page{t: t, tab: &tab{ctx: ctx}}
 	if v.Width == 0 {
 		v.Width, v.Height = 1280, 800
 	}
@@ -80,8 +84,11 @@ func (b *Browser) Open(t *testing.T, address string, v View) *Page {
 	return p
 }
 
+// As is the same page in the hands of another test.
+func (p *Page) As(t *testing.T) *Page { return &Page{t: t, tab: p.tab} }
+
 // note keeps what the page asked for and complained about.
-func (p *Page) note(event any) {
+func (p *tab) note(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e := event.(type) {
@@ -105,7 +112,7 @@ func (p *Page) note(event any) {
 }
 
 // Requests are the addresses the page asked for, data: left out.
-func (p *Page) Requests() []string {
+func (p *tab) Requests() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []string
@@ -118,7 +125,7 @@ func (p *Page) Requests() []string {
 }
 
 // Errors are what stands in the console.
-func (p *Page) Errors() []string {
+func (p *tab) Errors() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.errors...)

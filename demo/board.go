@@ -34,6 +34,20 @@ type board struct {
 	Rooms   []place      `json:"rooms"`
 	Entries []entry      `json:"entries"`
 	Events  []occurrence `json:"events"` // the newest first
+	Flow    []passage    `json:"flow"`   // the newest first
+	Same    int          `json:"same"`   // times of rooms that both sides have
+	Differ  int          `json:"differ"` // those that one side has, or whose room has not accepted
+	Counts  traffic      `json:"counts"`
+	Cut     int64        `json:"cut"`    // milliseconds for which the network stays cut
+	Starts  int64        `json:"starts"` // milliseconds until the app is started again
+	Page    string       `json:"page"`   // address of the app's own page
+}
+
+// traffic counts requests since the beginning, reading ones too.
+type traffic struct {
+	Exchange int64 `json:"exchange"`
+	Booking  int64 `json:"booking"`
+	Eliona   int64 `json:"eliona"`
 }
 
 // place is a room or a person, with the name to show.
@@ -59,6 +73,7 @@ type entry struct {
 	Original  *time.Time `json:"original,omitempty"` // of an occurrence of a series
 	BookingID int32      `json:"bookingID,omitempty"`
 	Group     int32      `json:"group,omitempty"`
+	Pair      string     `json:"pair"` // what both sides share of it
 
 	byApp bool // the app wrote it last, in Eliona
 }
@@ -163,6 +178,18 @@ func withGone(now, before []entry) []entry {
 		return cmp.Or(cmp.Compare(a.Side, b.Side), cmp.Compare(a.Room, b.Room), a.Start.Compare(b.Start), cmp.Compare(a.Key, b.Key))
 	})
 	return now
+}
+
+// agreement counts what both sides have, and what only one has.
+func agreement(entries []entry) (same, differ int) {
+	for _, h := range holders(entries) {
+		if h.accepted && h.eliona {
+			same++
+		} else {
+			differ++
+		}
+	}
+	return same, differ
 }
 
 // roomPlaces lists the rooms with their names in Eliona, once they are there.

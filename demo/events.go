@@ -72,13 +72,13 @@ func (j *journal) compare(now time.Time, e entry, before map[string]entry) {
 	verb, gone := "", false
 	switch {
 	case e.live() && !(known && old.live()):
-		verb = "booked by " + title(e.Organizer)
+		verb = "booked"
 	case e.live() && old.where() != e.where():
-		verb = "moved by " + title(e.Organizer)
+		verb = "moved"
 	case !e.live() && known && old.live() && e.State == stateDeclined:
-		verb, gone = "declines "+title(e.Organizer), true
+		verb, gone = "declined", true
 	case !e.live() && known && old.live():
-		verb, gone = "no longer booked by "+title(e.Organizer), true
+		verb, gone = "cancelled", true
 	default:
 		return
 	}
@@ -86,7 +86,7 @@ func (j *journal) compare(now time.Time, e entry, before map[string]entry) {
 		return
 	}
 	j.note(occurrence{
-		Time: now, Side: e.Side, Text: fmt.Sprintf("%s %s, %s", title(e.Room), verb, span(e)),
+		Time: now, Side: e.Side, Text: fmt.Sprintf("%s: %s, %s, %s", verb, title(e.Room), title(e.Organizer), span(e)),
 		Waiting: true, where: e.where(), gone: gone,
 	})
 }
@@ -161,7 +161,7 @@ func (j *journal) follow(now time.Time, held map[string]holder) {
 }
 
 func span(e entry) string {
-	return e.Start.Local().Format("Mon 2 Jan 15:04") + "–" + e.End.Local().Format("15:04")
+	return e.Start.Local().Format("Mon 15:04") + "–" + e.End.Local().Format("15:04")
 }
 
 // newest returns the events, the newest first.

@@ -137,14 +137,15 @@ func stay(ctx context.Context, o options, out io.Writer, s *stage.Stage, a *app)
 		return errors.Join(fmt.Errorf("reading the address of the control API: %w", err), listener.Close())
 	}
 	p := newPlay(s, a, time.Now())
+	group, running := errgroup.WithContext(ctx)
+	m := &mishaps{app: a, control: s.Control, group: group, ctx: running}
 	w := newWatcher(s, p.day)
-	handler := (&page{control: control, watcher: w, app: a, configs: func(ctx context.Context) (json.RawMessage, error) {
+	w.left = m.left
+	handler := (&page{control: control, watcher: w, app: a, mishaps: m, configs: func(ctx context.Context) (json.RawMessage, error) {
 		var raw json.RawMessage
 		err := s.Call(ctx, http.MethodGet, "/configs", nil, &raw)
 		return raw, err
 	}}).handler()
-
-	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(running, listener, handler) })
 	group.Go(func() error {
 		w.run(running)

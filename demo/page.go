@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,8 +14,10 @@ import (
 	"time"
 )
 
-//go:embed page.html
-var pageHTML []byte
+// site is the page: what a browser loads, and nothing from elsewhere.
+//
+//go:embed site
+var site embed.FS
 
 // page serves the page and, so that it needs no other origin, what it asks of
 // the simulators and the app.
@@ -27,23 +29,29 @@ type page struct {
 		start(ctx context.Context) error
 		kill() error
 	}
+	mishaps interface {
+		cut(ctx context.Context) error
+		crash() error
+	}
 }
 
 // maxBody bounds what the page may send.
 const maxBody = 64 << 10
 
 // policy keeps the page from loading anything from anywhere else.
-const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; " +
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // handler serves known paths only: the control API can do much more than a
 // page needs.
 func (p *page) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.getPage)
+	mux.HandleFunc("GET /{$}", p.getFile)
+	mux.HandleFunc("GET /site/{file}", p.getFile)
 	mux.HandleFunc("GET /api/board", p.getBoard)
 	mux.HandleFunc("GET /api/configs", p.getConfigs)
 	mux.HandleFunc("POST /api/app", p.postApp)
+	mux.HandleFunc("POST /api/network", p.postNetwork)
 	proxy := p.proxy()
 	for _, pattern := range []string{
 		"GET /control/stats", "GET /control/notifications", "GET /control/assets", "GET /control/bookings",
@@ -54,11 +62,14 @@ func (p *page) handler() http.Handler {
 	return http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, maxBody))
 }
 
-func (p *page) getPage(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+func (p *page) getFile(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	if name == "" {
+		name = "index.html"
+	}
 	w.Header().Set("Content-Security-Policy", policy)
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(pageHTML)
+	http.ServeFileFS(w, r, site, "site/"+name)
 }
 
 func (p *page) getBoard(w http.ResponseWriter, _ *http.Request) {
@@ -74,7 +85,19 @@ func (p *page) getConfigs(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, configs)
 }
 
-// postApp kills or starts the app.
+// postNetwork cuts the network for a while.
+func (p *page) postNetwork(w http.ResponseWriter, r *http.Request) {
+	switch err := p.mishaps.cut(r.Context()); {
+	case errors.Is(err, errCut):
+		refuse(w, http.StatusConflict, err)
+	case err != nil:
+		refuse(w, http.StatusInternalServerError, err)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// postApp kills or starts the app, or lets it crash and start again.
 func (p *page) postApp(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		Action string `json:"action"`
@@ -90,8 +113,10 @@ func (p *page) postApp(w http.ResponseWriter, r *http.Request) {
 		err = p.app.start(context.WithoutCancel(r.Context()))
 	case "kill":
 		err = p.app.kill()
+	case "crash":
+		err = p.mishaps.crash()
 	default:
-		refuse(w, http.StatusBadRequest, errors.New(`action is neither "start" nor "kill"`))
+		refuse(w, http.StatusBadRequest, errors.New(`action is none of "start", "kill" and "crash"`))
 		return
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -39,6 +40,22 @@ func (a *switchApp) kill() error {
 	return nil
 }
 
+// switchMishaps remember what was asked for.
+type switchMishaps struct{ cuts, crashes int }
+
+func (m *switchMishaps) cut(context.Context) error {
+	if m.cuts > 0 {
+		return errCut
+	}
+	m.cuts++
+	return nil
+}
+
+func (m *switchMishaps) crash() error {
+	m.crashes++
+	return nil
+}
+
 // newTestPage serves a page in front of a control API that tells what it was
 // asked.
 func newTestPage(t *testing.T) (*httptest.Server, *page) {
@@ -52,7 +69,7 @@ func newTestPage(t *testing.T) (*httptest.Server, *page) {
 	to, err := url.Parse(control.URL)
 	require.NoError(t, err)
 	p := &page{
-		control: to, app: &switchApp{running: true},
+		control: to, app: &switchApp{running: true}, mishaps: &switchMishaps{},
 		watcher: fixedBoard{board{Status: "all is well", Rooms: []place{{Address: "room-1@example.com", Name: "Room 1"}}}},
 		configs: func(context.Context) (json.RawMessage, error) { return json.RawMessage(`[{"id":1}]`), nil },
 	}
@@ -116,6 +133,10 @@ func TestOtherPathsAndMethodsAreRefused(t *testing.T) {
 		{"GET /api/app", http.StatusMethodNotAllowed},
 		{"POST /api/board", http.StatusMethodNotAllowed},
 		{"POST /", http.StatusMethodNotAllowed},
+		{"GET /api/network", http.StatusMethodNotAllowed},
+		{"GET /site/", http.StatusNotFound},
+		{"GET /site/..%2fmain.go", http.StatusBadRequest},
+		{"GET /site/nothing.js", http.StatusNotFound},
 	} {
 		method, path, _ := strings.Cut(c.request, " ")
 		response, _ := ask(t, method, server.URL+path, "", nil)
@@ -166,27 +187,35 @@ func TestBoardAndConfigurations(t *testing.T) {
 	require.JSONEq(t, `{"error":"refused"}`, text)
 }
 
-func TestThePageNeedsNothingFromElsewhere(t *testing.T) {
-	server, _ := newTestPage(t)
-	response, html := ask(t, http.MethodGet, server.URL+"/", "", nil)
-	require.Equal(t, "text/html; charset=utf-8", response.Header.Get("Content-Type"))
-	require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
-
-	require.NotRegexp(t, `(?i)https?:|//[a-z0-9-]+\.[a-z]|@import|@font-face|url\(|<iframe|<img|importScripts|WebSocket`, html)
-	for _, reference := range regexp.MustCompile(`(?i)\b(?:src|href|action)\s*=\s*"([^"]*)"`).FindAllStringSubmatch(html, -1) {
-		require.Equal(t, "data:,", reference[1], "the only reference is the empty icon")
-	}
-	for _, path := range regexp.MustCompile(`ask\("[A-Z]+", "([^"]*)"`).FindAllStringSubmatch(html, -1) {
-		require.Regexp(t, `^(api|control)/`, path[1])
-	}
+func TestMishapsHappenOnDemand(t *testing.T) {
+	server, p := newTestPage(t)
+	response, _ := ask(t, http.MethodPost, server.URL+"/api/network", "{}", nil)
+	require.Equal(t, http.StatusNoContent, response.StatusCode)
+	response, text := ask(t, http.MethodPost, server.URL+"/api/network", "{}", nil)
+	require.Equal(t, http.StatusConflict, response.StatusCode)
+	require.Contains(t, text, "cut already")
+	response, _ = ask(t, http.MethodPost, server.URL+"/api/app", `{"action":"crash"}`, nil)
+	require.Equal(t, http.StatusNoContent, response.StatusCode)
+	require.Equal(t, &switchMishaps{cuts: 1, crashes: 1}, p.mishaps)
 }
 
-func TestThePageCanBeUsedByAll(t *testing.T) {
-	html := string(pageHTML)
-	require.Contains(t, html, `<html lang="en">`)
-	require.Equal(t, 1, strings.Count(html, "<h1>"))
-	for _, needed := range []string{"prefers-color-scheme: dark", "prefers-reduced-motion", ":focus-visible", `aria-live="polite"`, `role="alert"`, "aria-label"} {
-		require.Contains(t, html, needed)
+func TestThePageNeedsNothingFromElsewhere(t *testing.T) {
+	server, _ := newTestPage(t)
+	files, err := fs.Glob(site, "site/*")
+	require.NoError(t, err)
+	require.Contains(t, files, "site/index.html")
+	for _, name := range files {
+		path := "/" + name
+		if name == "site/index.html" {
+			path = "/"
+		}
+		response, text := ask(t, http.MethodGet, server.URL+path, "", nil)
+		require.Equal(t, http.StatusOK, response.StatusCode, name)
+		require.Equal(t, policy, response.Header.Get("Content-Security-Policy"))
+		require.NotRegexp(t, `https?:|@import|@font-face|\burl\(|<iframe|<img|importScripts|WebSocket`, text, name)
+		for _, reference := range regexp.MustCompile(`\b(?:src|href|action)="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+			require.Regexp(t, `^(site/[a-z]+\.(css|js)|data:,|#)$`, reference[1], name)
+		}
 	}
 }
 

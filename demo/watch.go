@@ -31,17 +31,20 @@ const watchEvery = 200 * time.Millisecond
 type watcher struct {
 	control *stage.Control
 	configs func(ctx context.Context) ([]configuration, error)
+	left    func(now time.Time) (cut, start int64) // nil: nothing goes wrong
 	day     string
+	page    string
 
 	mu      sync.Mutex
 	board   board
 	journal journal
+	flow    flow
 	told    int // notifications that are noted already
 }
 
 func newWatcher(s *stage.Stage, day time.Time) *watcher {
 	return &watcher{
-		control: s.Control, day: day.Format(time.DateOnly),
+		control: s.Control, day: day.Format(time.DateOnly), page: s.API + "/status",
 		configs: func(ctx context.Context) ([]configuration, error) { return configurations(ctx, s) },
 	}
 }
@@ -77,6 +80,7 @@ func (w *watcher) run(ctx context.Context) {
 type sight struct {
 	board   board
 	notices []stage.Notification
+	changes []stage.Change
 }
 
 // look asks the simulators and the app. Both sides are read at once, so that
@@ -86,11 +90,14 @@ func (w *watcher) look(ctx context.Context) (sight, error) {
 	var rooms map[string][]stage.Room
 	var assets []stage.Asset
 	var bookings []stage.Booking
+	var stats map[string]map[string]stage.Count
 	calendars := make([][]stage.Entry, len(mailboxes()))
 	asks := []func() error{
 		func() (err error) { rooms, err = w.control.Rooms(ctx); return },
 		func() (err error) { assets, err = w.control.Assets(ctx); return },
 		func() (err error) { bookings, err = w.control.Bookings(ctx); return },
+		func() (err error) { s.changes, err = w.control.Ledger(ctx, w.flow.last); return }, // only look touches it
+		func() (err error) { stats, err = w.control.Stats(ctx); return },
 		func() (err error) { s.notices, err = w.control.Notifications(ctx); return },
 		func() error {
 			configs, err := w.configs(ctx)
@@ -110,7 +117,11 @@ func (w *watcher) look(ctx context.Context) (sight, error) {
 	if err := errors.Join(errs...); err != nil {
 		return s, err
 	}
-	s.board.Now, s.board.Day = time.Now(), w.day
+	s.board.Now, s.board.Day, s.board.Page = time.Now(), w.day, w.page
+	s.board.Counts = traffic{Exchange: requests(stats["exchange"]), Booking: requests(stats["booking"]), Eliona: requests(stats["eliona"])}
+	if w.left != nil {
+		s.board.Cut, s.board.Starts = w.left(s.board.Now)
+	}
 	s.board.Rooms = roomPlaces(rooms[roomList], assets)
 	for _, person := range []string{alice, bob, carol, admin} {
 		s.board.People = append(s.board.People, place{Address: person, Name: title(person)})
@@ -119,7 +130,17 @@ func (w *watcher) look(ctx context.Context) (sight, error) {
 		s.board.Entries = append(s.board.Entries, outlookEntries(person, calendars[i])...)
 	}
 	s.board.Entries = append(s.board.Entries, elionaEntries(bookings, assetRooms(assets))...)
+	for i := range s.board.Entries {
+		s.board.Entries[i].Pair = s.board.Entries[i].where()
+	}
 	return s, nil
+}
+
+func requests(operations map[string]stage.Count) (n int64) {
+	for _, c := range operations {
+		n += c.Requests
+	}
+	return n
 }
 
 func statusOf(configs []configuration, err error) string {
@@ -157,5 +178,8 @@ func (w *watcher) take(s sight) {
 	s.board.Entries = withGone(s.board.Entries, w.board.Entries)
 	w.journal.observe(s.board.Now, s.board.Entries)
 	s.board.Events = w.journal.newest()
+	s.board.Same, s.board.Differ = agreement(s.board.Entries)
+	w.flow.take(s.changes)
+	s.board.Flow = w.flow.newest()
 	w.board = s.board
 }
