@@ -131,7 +131,8 @@ func work(ctx context.Context, o Options, client *eliona.Client, database *store
 	desk := health.NewDesk(health.DeskOptions{
 		Configurations: configurations, DB: database, Metrics: metrics, Supervised: supervisor.awake,
 	})
-	operators, err := page.New(page.Options{Source: desk, Logger: o.Log.With("component", "page")})
+	checker := newChecker(client, o.Log.With("component", "check"))
+	operators, err := page.New(page.Options{Source: pageSource{desk, configurations, checker}, Logger: o.Log.With("component", "page")})
 	if err != nil {
 		return fmt.Errorf("preparing the page: %w", err)
 	}
@@ -142,7 +143,7 @@ func work(ctx context.Context, o Options, client *eliona.Client, database *store
 	api, err := apiservices.NewHandler(apiservices.Deps{
 		Callers: callers, AllowedOrigins: o.AllowedOrigins,
 		Configurations: configurations, Operations: desk, Page: operators, Rooms: desk,
-		Checker: newChecker(client, o.Log.With("component", "check")),
+		Checker: checker,
 		Changed: func(int64) { supervisor.look() },
 		Version: apiservices.Version{Commit: o.Commit, Timestamp: o.Built},
 		Logger:  o.Log.With("component", "api"),

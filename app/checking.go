@@ -69,6 +69,23 @@ func (k *checker) Check(ctx context.Context, c conf.Configuration, mailbox strin
 	return health.PresentCheck(report), nil
 }
 
+// pageSource is what the operators' page shows and does: what the desk tells,
+// and checks of what is stored.
+type pageSource struct {
+	*health.Desk
+	configurations *conf.Repository
+	checker        *checker
+}
+
+// Check implements page.Source.
+func (s pageSource) Check(ctx context.Context, config int64, mailbox string) (apiserver.CheckReport, error) {
+	c, err := s.configurations.Get(ctx, config)
+	if err != nil {
+		return apiserver.CheckReport{}, err
+	}
+	return s.checker.Check(ctx, c, mailbox)
+}
+
 // values tells whether the values of a configuration can be used at all. Those
 // of an earlier release may obey fewer rules.
 func values(c conf.Configuration) check.Step {

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +94,17 @@ func TestWhatOperatorsSee(t *testing.T) {
 		require.Contains(t, string(html), bob)
 		require.Contains(t, string(html), "auf beiden Seiten gleich")
 		require.NotContains(t, string(html), "Hush-hush")
+	})
+
+	t.Run("and has the configuration checked", func(t *testing.T) {
+		answer, err := (&http.Client{Timeout: time.Minute}).PostForm(w.API+"/status", url.Values{"do": {"check"}, "config": {"1"}, "mailbox": {alice}})
+		require.NoError(t, err)
+		defer func() { _ = answer.Body.Close() }()
+		html, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, answer.StatusCode)
+		require.Contains(t, string(html), `Check of configuration 1</h2><span class="mark good">in order</span>`)
+		require.Contains(t, string(html), "Calendar of a user: "+alice)
 	})
 
 	t.Run("a finding appears, and is gone once trying again succeeded", func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ews/apiserver"
 	"ews/apiservices"
 	"ews/conf"
 )
@@ -16,6 +17,7 @@ const (
 	fieldConfig  = "config"
 	fieldFinding = "finding"
 	fieldRoom    = "room"
+	fieldMailbox = "mailbox"
 )
 
 // What the buttons do.
@@ -23,12 +25,14 @@ const (
 	doRetry      = "retry"
 	doResync     = "resync"
 	doResyncRoom = "resync-room"
+	doCheck      = "check" // shows what it found instead of the page
 )
 
 // What the page says afterwards, beside the names of the deeds.
 const (
 	doneGone    = "gone"
 	doneUseless = "useless"
+	doneBusy    = "busy"
 )
 
 // maxForm is the size of the largest form.
@@ -59,12 +63,21 @@ func (p *Page) act(w http.ResponseWriter, r *http.Request, speech *speech) {
 		err = p.source.Resync(r.Context(), config)
 	case doResyncRoom:
 		err = p.source.ResyncRoom(r.Context(), config, r.PostForm.Get(fieldRoom))
+	case doCheck:
+		var report apiserver.CheckReport
+		mailbox := strings.TrimSpace(r.PostForm.Get(fieldMailbox))
+		if report, err = p.source.Check(r.Context(), config, mailbox); err == nil {
+			p.write(w, r, speech, http.StatusOK, "check", checkOf(reader{speech: speech, now: p.now()}, config, mailbox, report, to))
+			return
+		}
 	default:
 		p.refuse(w, r, speech, http.StatusBadRequest, speech.say("The form cannot be read. Nothing was done."))
 		return
 	}
 	switch {
 	case err == nil:
+	case errors.Is(err, apiservices.ErrBusy):
+		to.Done = doneBusy
 	case errors.Is(err, apiservices.ErrNoRetry):
 		to.Done = doneUseless
 	case errors.Is(err, apiservices.ErrNoFinding), errors.Is(err, apiservices.ErrNoRoom), errors.Is(err, conf.ErrNotFound):
@@ -105,6 +118,8 @@ func (s *speech) feedback(done string) *feedback {
 		return &feedback{Text: s.say("The room's calendar is read as a whole as soon as possible.")}
 	case doneGone:
 		return &feedback{Text: s.say("That is not there any more: it was settled meanwhile. Nothing was done."), Bad: true}
+	case doneBusy:
+		return &feedback{Text: s.say("Several checks are under way already. Try again in a moment."), Bad: true}
 	case doneUseless:
 		return &feedback{Text: s.say("Trying again would change nothing: the booker was told, and decides."), Bad: true}
 	}

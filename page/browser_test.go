@@ -74,6 +74,19 @@ func TestThePageInABrowser(t *testing.T) {
 		require.NotContains(t, p.Text("body"), "update by itself", "what needs scripts is not offered")
 	})
 
+	t.Run("a configuration is checked, again with somebody's mailbox", func(t *testing.T) {
+		w := quiet()
+		p := browser.Open(t, serve(t, w), browsertest.View{})
+		p.Submit("#check")
+		require.Contains(t, p.Text("body"), "Check of configuration 1")
+		p.Audit()
+		p.Type("[name=mailbox]", "alice@example.com")
+		p.Enter()
+		require.Equal(t, []string{"check 1 ", "check 1 alice@example.com"}, w.done())
+		p.Submit("main p a")
+		require.Contains(t, p.Text("body"), "Compare everything anew")
+	})
+
 	t.Run("works below a path of a proxy", func(t *testing.T) {
 		w := busy()
 		address := strings.Replace(serve(t, w), "/v1/status", "/apps/ews/v1/status", 1)

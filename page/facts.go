@@ -22,18 +22,32 @@ type count struct {
 }
 
 func (r reader) facts(s apiserver.ConfigurationStatus) []fact {
-	return []fact{r.exchange(s), r.bookings(s), r.waiting(s), r.roomsKnown(s), r.throttled(s), r.owner(s)}
+	return []fact{r.fromExchange(s), r.fromBookings(s), r.waiting(s), r.bookings(s), r.roomsKnown(s), r.throttled(s), r.owner(s)}
 }
 
-func (r reader) exchange(s apiserver.ConfigurationStatus) fact {
-	f := fact{Name: r.say("Exchange last asked"), Value: r.agoOrNever(s.FromExchange.LastPoll)}
+func (r reader) fromExchange(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Exchange → Eliona"), Value: r.success(s.FromExchange.LastCarried)}
+	f.add([]count{{s.FromExchange.Waiting, r.say("waiting: %d", s.FromExchange.Waiting), false}})
+	f.More = append(f.More, r.say("Exchange asked for changes: %s", r.agoOrNever(s.FromExchange.LastPoll)))
 	if lag := s.FromExchange.LagSeconds; lag != nil {
-		f.More = append(f.More, r.say("longest ago: %s", r.length(seconds(*lag))))
-	}
-	if at := s.FromExchange.LastRead; at != nil {
-		f.More = append(f.More, r.say("calendar last read as a whole: %s", r.ago(*at)))
+		f.More = append(f.More, r.say("at most %s behind", r.length(seconds(*lag))))
 	}
 	return f
+}
+
+func (r reader) fromBookings(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Eliona → Exchange"), Value: r.success(s.FromBookings.LastCarried)}
+	f.add([]count{{s.FromBookings.Waiting, r.say("waiting: %d", s.FromBookings.Waiting), false}})
+	f.More = append(f.More, r.say("at most %s behind", r.length(seconds(s.FromBookings.LagSeconds))))
+	return f
+}
+
+// success is when something was last carried to the other side.
+func (r reader) success(last *time.Time) string {
+	if last == nil {
+		return r.say("no change in 30 days")
+	}
+	return r.say("last change %s", r.ago(*last))
 }
 
 func (r reader) throttled(s apiserver.ConfigurationStatus) fact {

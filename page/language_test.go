@@ -73,7 +73,7 @@ func saidByProgram(t *testing.T) (texts []string) {
 				require.NoError(t, err)
 				texts = append(texts, text)
 			case *ast.SelectorExpr:
-				require.Contains(t, []string{"Text", "Fix", "StatusText", "StatusFix"}, argument.Sel.Name, name)
+				require.Contains(t, []string{"Text", "Fix", "Title", "StatusText", "StatusFix"}, argument.Sel.Name, name)
 			case *ast.CallExpr:
 				require.Equal(t, "String", argument.Fun.(*ast.SelectorExpr).Sel.Name, name)
 			default:
@@ -110,6 +110,7 @@ func saidByHealth() (texts []string) {
 	for _, w := range health.Words() {
 		texts = append(texts, w.Text, w.Fix)
 	}
+	texts = append(texts, slices.Collect(maps.Values(health.StepTitles()))...)
 	for _, unknown := range []string{"HTTP418", "ErrorNeverHeardOf", "never heard of"} {
 		text, fix := health.Explain(unknown)
 		texts = append(texts, text, fix)

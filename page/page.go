@@ -31,6 +31,9 @@ type Source interface {
 	Retry(ctx context.Context, config int64, finding string) error
 	Resync(ctx context.Context, config int64) error
 	ResyncRoom(ctx context.Context, config int64, address string) error
+	// Check tries a configuration out, and looks into a mailbox if one is given.
+	// It fails with apiservices.ErrBusy.
+	Check(ctx context.Context, config int64, mailbox string) (apiserver.CheckReport, error)
 }
 
 // Options are what a Page works with.

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ews/apiserver"
+	"ews/apiservices"
+	"ews/conf"
 )
 
 // update writes the golden files anew.
@@ -132,7 +134,7 @@ func TestEveryStateHasItsWords(t *testing.T) {
 		"Configuration 1 does not work", "Configuration 2 works", "Configuration 3 starting", "Configuration 4 switched off",
 		"Configuration 5 works, with findings", "waiting: 126 · findings: 7",
 		"Exchange does not admit the app", "HTTP403", "since 09:40",
-		"1,117 of 1,240 meetings are on both sides", "pause until 10:04:42", "Booking app connected", "failed and tried again: 4",
+		"meetings on both sides: 1,117 of 1,240", "last change 7 min ago", "waiting: 125", "no change in 30 days", "at most 12 s behind", "pause until 10:04:42", "Booking app connected", "failed and tried again: 4",
 		"Clash in Eliona: Room 1", "Room cannot be read: room-1@example.com", "Look again and believe it",
 		"Room 5 cannot be read", "times in a row: 3", "Room 6 vanished at once: 12", "Room 7 not read yet", "Room 8 no longer in the room list",
 		"Room 9 with configuration 2", "room-10@example.com with another configuration",
@@ -215,6 +217,35 @@ func TestButtonsDoWhatTheySay(t *testing.T) {
 		_, html := get(t, address+answer.Header.Get("Location"))
 		require.Regexp(t, `<p class="feedback( bad)?" role="(status|alert)">[^<]+</p>\s*<p class="feedback bad" id="offline"`, html)
 	}
+}
+
+func TestACheckTellsWhatItFound(t *testing.T) {
+	t.Parallel()
+	w := busy()
+	address := serve(t, w)
+	for language, want := range map[string][]string{
+		"en": {
+			"Check of configuration 1 does not work", "It took 8 s. Nothing was changed.", "Calendar of a room: room-5@example.com does not work",
+			"The address has no mailbox", "What helps:", "ErrorNonExistentMailbox", "certificate valid until", "Booking app in order, with a warning", "not tried",
+		},
+		"de": {"Prüfung der Konfiguration 1 funktioniert nicht", "Kalender eines Raums: room-5@example.com"},
+		"fr": {"Vérification de la configuration 1", "Calendrier d’une salle"},
+		"it": {"Verifica della configurazione 1", "Calendario di una sala"},
+	} {
+		answer, html := post(t, address+"?config=1&done=retry&lang="+language, "do=check&config=1&mailbox=+alice%40example.com", "Sec-Fetch-Site", "same-origin")
+		require.Equal(t, http.StatusOK, answer.StatusCode)
+		for _, text := range want {
+			require.Contains(t, words(html), text)
+		}
+		require.Contains(t, html, `href="?config=1&amp;lang=`+language+`"`, "the way back")
+	}
+	require.Equal(t, "check 1 alice@example.com", w.done()[0])
+	w.broken = apiservices.ErrBusy
+	answer, _ := post(t, address, "do=check&config=1")
+	require.Equal(t, "?done=busy", answer.Header.Get("Location"))
+	w.broken = conf.ErrNotFound
+	answer, _ = post(t, address, "do=check&config=1")
+	require.Equal(t, "?done=gone", answer.Header.Get("Location"))
 }
 
 func TestFormsThatAreNone(t *testing.T) {

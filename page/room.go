@@ -108,6 +108,7 @@ func (r reader) roomState(room apiserver.RoomStatus) mark {
 
 func (r reader) roomFacts(room apiserver.RoomStatus) []fact {
 	facts := []fact{
+		r.direction(r.say("Exchange → Eliona"), room.FromExchange), r.direction(r.say("Eliona → Exchange"), room.FromBookings),
 		{Name: r.say("Asked for changes"), Value: r.agoOrNever(room.LastPoll)},
 		{Name: r.say("Read as a whole"), Value: r.agoOrNever(room.LastRead)},
 	}
@@ -115,6 +116,15 @@ func (r reader) roomFacts(room apiserver.RoomStatus) []fact {
 		facts = append(facts, fact{Name: r.say("Asked next"), Value: r.second(*room.NextPoll).Text})
 	}
 	return facts
+}
+
+func (r reader) direction(name string, d apiserver.RoomDirection) fact {
+	f := fact{Name: name, Value: r.success(d.LastCarried)}
+	f.add([]count{{d.Waiting, r.say("waiting: %d", d.Waiting), false}})
+	if d.LagSeconds != nil {
+		f.More = append(f.More, r.say("at most %s behind", r.length(seconds(*d.LagSeconds))))
+	}
+	return f
 }
 
 func (r reader) asset(a apiserver.RoomAsset) string {

@@ -93,8 +93,8 @@ type trouble struct {
 
 // progress is how far an import is.
 type progress struct {
-	Done, All int
-	Text      string
+	Percent int
+	Text    string
 }
 
 // look reads what the page shows.
@@ -201,12 +201,9 @@ func (r reader) trouble(s apiserver.ConfigurationStatus) *trouble {
 
 // imported is the progress of an import, nil when there is none.
 func (r reader) imported(s apiserver.ConfigurationStatus) *progress {
-	if s.Work.Import == 0 || s.State == apiserver.Disabled {
+	if s.Import == nil {
 		return nil
 	}
-	done := max(0, s.Counts.Meetings-s.Work.Import)
-	return &progress{
-		Done: done, All: s.Counts.Meetings,
-		Text: r.say("%d of %d meetings are on both sides, those that begin soonest first", done, s.Counts.Meetings),
-	}
+	return &progress{Percent: s.Import.Percent, Text: r.say("rooms read: %d of %d; meetings on both sides: %d of %d, those that begin soonest first",
+		s.Import.RoomsRead, s.Import.Rooms, s.Import.MeetingsDone, s.Import.Meetings)}
 }

@@ -87,6 +87,22 @@ func (w *world) did(format string, args ...any) error {
 	return w.broken
 }
 
+func (w *world) Check(_ context.Context, config int64, mailbox string) (apiserver.CheckReport, error) {
+	step := func(name, about string, status apiserver.CheckStatus, code, detail string) apiserver.CheckStep {
+		text, fix := health.Explain(code)
+		return apiserver.CheckStep{
+			Name: name, Title: health.StepTitles()[name], About: about, Status: status, Code: code, Text: text, Fix: fix, Detail: detail, DurationMilliseconds: 12,
+		}
+	}
+	return apiserver.CheckReport{Status: apiserver.Failed, DurationMilliseconds: 8420, Steps: []apiserver.CheckStep{
+		step("name_resolution", "mail.example.com", apiserver.Ok, "", ""),
+		step("connection", "mail.example.com", apiserver.Ok, "", "TLS 1.3, certificate valid until 2027-05-01"),
+		step("room", "room-5@example.com", apiserver.Failed, "ErrorNonExistentMailbox", ""),
+		step("booking_app", "", apiserver.Warning, "booking_app_unreachable", ""),
+		step("user_mailbox", mailbox, apiserver.Skipped, "ErrorAccessDenied", ""),
+	}}, w.did("check %d %s", config, mailbox)
+}
+
 // done is what it was asked to do.
 func (w *world) done() []string {
 	w.mu.Lock()
@@ -119,7 +135,9 @@ func room(n int, today ...apiserver.RoomEntry) apiserver.RoomStatus {
 		Address: fmt.Sprintf("room-%d@example.com", n), Name: fmt.Sprintf("Room %d", n), State: apiserver.Active,
 		Assets:   []apiserver.RoomAsset{{ProjectId: "10", AssetId: new(int32(16 + n)), Bookable: true}},
 		LastPoll: new(now().Add(-12 * time.Second)), LastRead: new(now().Add(-34 * time.Minute)), NextPoll: new(now().Add(48 * time.Second)),
-		Today: today,
+		FromExchange: apiserver.RoomDirection{LastCarried: new(now().Add(-7 * time.Minute)), LagSeconds: new(int64(12))},
+		FromBookings: apiserver.RoomDirection{Waiting: 1, LagSeconds: new(int64(4))},
+		Today:        today,
 	}
 }
 
@@ -135,7 +153,9 @@ func finding(id string, kind apiserver.FindingKind, code string) apiserver.Findi
 func quiet() *world {
 	running := apiserver.ConfigurationStatus{
 		State: apiserver.Running, Owner: &apiserver.Owner{Here: true, Host: "ews-7d9f", Pid: 1, Since: at(6, 0)},
-		FromExchange: apiserver.FromExchange{LastPoll: new(now().Add(-3 * time.Second)), LastRead: new(now().Add(-34 * time.Minute)), LagSeconds: new(int64(41))},
+		FromExchange: apiserver.FromExchange{
+			LastPoll: new(now().Add(-3 * time.Second)), LastRead: new(now().Add(-34 * time.Minute)), LastCarried: new(now().Add(-7 * time.Minute)), LagSeconds: new(int64(41)),
+		},
 		FromBookings: apiserver.FromBookings{
 			Connected: true, ConnectedSince: new(at(6, 1)), LastMessage: new(now().Add(-5 * time.Minute)), LastComparison: new(now().Add(-50 * time.Minute)),
 		},
@@ -158,6 +178,8 @@ func busy() *world {
 	first.State, first.StatusCode, first.StatusSince = apiserver.Broken, "HTTP403", new(at(9, 40))
 	first.StatusText, first.StatusFix = health.Explain(first.StatusCode)
 	first.FromExchange.NotBefore = new(now().Add(90 * time.Second))
+	first.FromExchange.Waiting, first.FromBookings.Waiting, first.FromBookings.LagSeconds = 125, 1, 4
+	first.Import = &apiserver.ImportProgress{Rooms: 6, RoomsRead: 5, Meetings: 1240, MeetingsDone: 1117, Percent: 90}
 	first.Work = apiserver.Work{Waiting: 126, People: 1, Changes: 2, Import: 123, Failing: 4, Oldest: new(at(9, 0)), LagSeconds: 3792}
 	first.Counts = apiserver.Counts{Rooms: 6, RoomsRetired: 1, RoomsElsewhere: 2, RoomsUnread: 1, RoomsFailing: 1, RoomsGuarded: 1, Meetings: 1240, Findings: 7}
 	second, third, fourth, fifth := quiet().summaries[0], quiet().summaries[0], quiet().summaries[0], quiet().summaries[0]

@@ -13,7 +13,7 @@ func PresentCheck(r check.Report) apiserver.CheckReport {
 		Status: apiserver.CheckStatus(r.Status()), DurationMilliseconds: r.Duration.Milliseconds(),
 		Steps: make([]apiserver.CheckStep, 0, len(r.Steps)),
 	}
-	names := titles()
+	names := StepTitles()
 	for _, s := range r.Steps {
 		text, fix := Explain(s.Code)
 		title := names[s.Name]

@@ -238,8 +238,8 @@ func checkWords() []Word {
 	}
 }
 
-// titles names the steps of a check for people.
-func titles() map[string]string {
+// StepTitles names the steps of a check for people.
+func StepTitles() map[string]string {
 	return map[string]string{
 		"configuration": "Values of the configuration", "name_resolution": "Name of the server", "connection": "Connection to the server",
 		"token": "Access token", "logon": "Logon", "exchange": "Exchange Web Services", "impersonation": "Acting for the service user",
