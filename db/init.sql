@@ -69,6 +69,9 @@ create table if not exists ews.leader (
     wait_until       timestamptz, -- Exchange asked for a pause until then
     compare          boolean not null default false -- somebody asks for a comparison
 );
+-- Rooms whose changes Exchange tells at once, and since when it is that many.
+alter table ews.leader add column if not exists watched_rooms integer not null default 0;
+alter table ews.leader add column if not exists watched_at timestamptz;
 
 create table if not exists ews.asset (
     id               bigserial primary key,

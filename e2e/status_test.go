@@ -27,6 +27,13 @@ func (w *world) post(path string) {
 	require.NoError(w.t, w.Call(w.t.Context(), http.MethodPost, path, nil, nil))
 }
 
+// streaming is what the status tells of the connections on which Exchange tells
+// of changes.
+func (w *world) streaming() map[string]any {
+	w.t.Helper()
+	return w.get("/configs/1/status")["fromExchange"].(map[string]any)["streaming"].(map[string]any)
+}
+
 // TestWhatOperatorsSee follows an installation through the operators' part of
 // its API.
 func TestWhatOperatorsSee(t *testing.T) {
@@ -43,6 +50,10 @@ func TestWhatOperatorsSee(t *testing.T) {
 				bookings["lastComparison"] != nil && work["waiting"] == 0.0 &&
 				s["counts"].(map[string]any)["rooms"] == 5.0 && s["counts"].(map[string]any)["findings"] == 0.0 &&
 				s["fromExchange"].(map[string]any)["lagSeconds"].(float64) < 10
+		})
+		w.until("Exchange tells of changes in all rooms", func() bool {
+			streaming := w.streaming()
+			return streaming["enabled"] == true && streaming["rooms"] == 5.0 && streaming["since"] != nil
 		})
 		w.eliona(alice, w.at(9), room5)
 		w.until("the last success is known in either direction, of the whole and of each room", func() bool {

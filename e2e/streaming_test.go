@@ -101,6 +101,7 @@ func TestStreamingRefused(t *testing.T) {
 	refused, err := w.Control.Applied(t.Context(), "Subscribe")
 	require.NoError(t, err)
 	require.Equal(t, 1, refused)
+	require.Equal(t, map[string]any{"enabled": true, "rooms": 0.0, "since": nil}, w.streaming())
 	requireQuiet(t, w.Stage)
 }
 
@@ -113,6 +114,7 @@ func TestStreamingOff(t *testing.T) {
 	stats, err := w.Control.Stats(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, stats["exchange"]["Subscribe"].Requests)
+	require.Equal(t, false, w.streaming()["enabled"])
 }
 
 // TestStreamingInterrupted: what happens while no connection stands is not lost,

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,24 +23,37 @@ type count struct {
 }
 
 func (r reader) facts(s apiserver.ConfigurationStatus) []fact {
-	return []fact{r.fromExchange(s), r.fromBookings(s), r.waiting(s), r.bookings(s), r.roomsKnown(s), r.throttled(s), r.owner(s)}
+	return []fact{
+		r.fromExchange(s), r.fromBookings(s), r.waiting(s), r.roomsKnown(s),
+		r.streaming(s), r.bookings(s), r.throttled(s), r.owner(s),
+	}
 }
 
 func (r reader) fromExchange(s apiserver.ConfigurationStatus) fact {
 	f := fact{Name: r.say("Exchange → Eliona"), Value: r.success(s.FromExchange.LastCarried)}
-	f.add([]count{{s.FromExchange.Waiting, r.say("waiting: %d", s.FromExchange.Waiting), false}})
-	f.More = append(f.More, r.say("Exchange asked for changes: %s", r.agoOrNever(s.FromExchange.LastPoll)))
 	if lag := s.FromExchange.LagSeconds; lag != nil {
-		f.More = append(f.More, r.say("at most %s behind", r.length(seconds(*lag))))
+		f.More = r.behind(s.FromExchange.Waiting, *lag)
 	}
+	f.More = append(f.More, r.say("asked for changes: %s", r.agoOrNever(s.FromExchange.LastPoll)))
 	return f
 }
 
 func (r reader) fromBookings(s apiserver.ConfigurationStatus) fact {
 	f := fact{Name: r.say("Eliona → Exchange"), Value: r.success(s.FromBookings.LastCarried)}
-	f.add([]count{{s.FromBookings.Waiting, r.say("waiting: %d", s.FromBookings.Waiting), false}})
-	f.More = append(f.More, r.say("at most %s behind", r.length(seconds(s.FromBookings.LagSeconds))))
+	f.More = r.behind(s.FromBookings.Waiting, s.FromBookings.LagSeconds)
 	return f
+}
+
+// behind is how much waits, and for how long.
+func (r reader) behind(waiting int, lag int64) []string {
+	late := r.say("at most %s behind", r.length(seconds(lag)))
+	switch {
+	case waiting > 0:
+		return []string{r.say("waiting: %d", waiting), late}
+	case lag > 0:
+		return []string{late}
+	}
+	return []string{r.say("nothing waits")}
 }
 
 // success is when something was last carried to the other side.
@@ -56,6 +70,26 @@ func (r reader) throttled(s apiserver.ConfigurationStatus) fact {
 		f.Value, f.Bad = r.say("pause until %s", r.second(*until).Text), true
 		f.More = []string{r.say("Exchange asked for it")}
 	}
+	return f
+}
+
+// streaming is not bad without a connection: rooms are asked all the same.
+func (r reader) streaming(s apiserver.ConfigurationStatus) fact {
+	f := fact{Name: r.say("Exchange tells of changes"), Value: r.say("switched off")}
+	told := s.FromExchange.Streaming
+	switch {
+	case !told.Enabled:
+	case told.Rooms == 0:
+		f.Value = r.say("not connected")
+		f.More = []string{r.since(told.Since)}
+	default:
+		f.Value = r.say("connected")
+		f.More = []string{r.since(told.Since), r.say("%d of %d rooms", told.Rooms, s.Counts.Rooms)}
+	}
+	if told.Rooms < s.Counts.Rooms {
+		f.More = append(f.More, r.say("rooms are asked at intervals"))
+	}
+	f.More = slices.DeleteFunc(f.More, func(text string) bool { return text == "" })
 	return f
 }
 

@@ -120,9 +120,8 @@ func (r reader) roomFacts(room apiserver.RoomStatus) []fact {
 
 func (r reader) direction(name string, d apiserver.RoomDirection) fact {
 	f := fact{Name: name, Value: r.success(d.LastCarried)}
-	f.add([]count{{d.Waiting, r.say("waiting: %d", d.Waiting), false}})
 	if d.LagSeconds != nil {
-		f.More = append(f.More, r.say("at most %s behind", r.length(seconds(*d.LagSeconds))))
+		f.More = r.behind(d.Waiting, *d.LagSeconds)
 	}
 	return f
 }

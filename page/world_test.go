@@ -155,6 +155,7 @@ func quiet() *world {
 		State: apiserver.Running, Owner: &apiserver.Owner{Here: true, Host: "ews-7d9f", Pid: 1, Since: at(6, 0)},
 		FromExchange: apiserver.FromExchange{
 			LastPoll: new(now().Add(-3 * time.Second)), LastRead: new(now().Add(-34 * time.Minute)), LastCarried: new(now().Add(-7 * time.Minute)), LagSeconds: new(int64(41)),
+			Streaming: apiserver.Streaming{Enabled: true, Rooms: 2, Since: new(at(6, 2))},
 		},
 		FromBookings: apiserver.FromBookings{
 			Connected: true, ConnectedSince: new(at(6, 1)), LastMessage: new(now().Add(-5 * time.Minute)), LastComparison: new(now().Add(-50 * time.Minute)),
@@ -177,6 +178,7 @@ func busy() *world {
 	first := &w.summaries[0].Status
 	first.State, first.StatusCode, first.StatusSince = apiserver.Broken, "HTTP403", new(at(9, 40))
 	first.StatusText, first.StatusFix = health.Explain(first.StatusCode)
+	first.FromExchange.Streaming = apiserver.Streaming{Enabled: true, Rooms: 5, Since: new(at(6, 2))}
 	first.FromExchange.NotBefore = new(now().Add(90 * time.Second))
 	first.FromExchange.Waiting, first.FromBookings.Waiting, first.FromBookings.LagSeconds = 125, 1, 4
 	first.Import = &apiserver.ImportProgress{Rooms: 6, RoomsRead: 5, Meetings: 1240, MeetingsDone: 1117, Percent: 90}

@@ -28,6 +28,9 @@ type Observer interface {
 	Heard(bookings int)
 	// Compared tells that all bookings were compared with what is known.
 	Compared()
+	// Watching tells of how many rooms the calendar tells changes at once from
+	// now on.
+	Watching(rooms int)
 }
 
 // unobserved is an engine's Observer that tells nobody.
@@ -38,6 +41,7 @@ func (unobserved) Settled(meeting.Origin, time.Duration, bool) {}
 func (unobserved) Listening(bool)                              {}
 func (unobserved) Heard(int)                                   {}
 func (unobserved) Compared()                                   {}
+func (unobserved) Watching(int)                                {}
 
 // Compare has all bookings compared soon, as after a connect.
 func (e *Engine) Compare() { wake(e.inbox.audit) }

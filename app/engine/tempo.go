@@ -94,8 +94,9 @@ func (t *tempo) restless(room meeting.Address) time.Time {
 	return t.asked[room]
 }
 
-// watch notes whether the calendar tells of changes in these rooms by itself.
-func (t *tempo) watch(rooms []meeting.Address, on bool) {
+// watch notes whether the calendar tells of changes in these rooms by itself, and
+// returns of how many it does.
+func (t *tempo) watch(rooms []meeting.Address, on bool) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, room := range rooms {
@@ -105,6 +106,7 @@ func (t *tempo) watch(rooms []meeting.Address, on bool) {
 			delete(t.watched, room)
 		}
 	}
+	return len(t.watched)
 }
 
 // pause notes that the calendar wants no calls for a while. It reports whether

@@ -22,7 +22,7 @@ func (e *Engine) watching(ctx context.Context) error {
 		return nil
 	}
 	group, running := errgroup.WithContext(ctx)
-	hints := &hints{due: map[meeting.Address]time.Time{}, ready: make(chan struct{}, 1), now: e.now, tempo: e.tempo}
+	hints := &hints{due: map[meeting.Address]time.Time{}, ready: make(chan struct{}, 1), now: e.now, tempo: e.tempo, observer: e.watch}
 	group.Go(func() error { return e.following(running, hints) })
 	group.Go(func() error {
 		e.watchAll(withUrgency(running, ForRecords), watcher, hints)
@@ -124,15 +124,20 @@ func (e *Engine) following(ctx context.Context, hints *hints) error {
 // hints are rooms in whose calendars something may have changed, each once. They
 // are the engine's Lookout.
 type hints struct {
-	mu    sync.Mutex
-	due   map[meeting.Address]time.Time
-	ready chan struct{}
-	now   func() time.Time
-	tempo *tempo
+	mu       sync.Mutex
+	due      map[meeting.Address]time.Time
+	ready    chan struct{}
+	now      func() time.Time
+	tempo    *tempo
+	observer Observer
 }
 
 // Watched implements Lookout.
-func (h *hints) Watched(rooms []meeting.Address, on bool) { h.tempo.watch(rooms, on) }
+func (h *hints) Watched(rooms []meeting.Address, on bool) {
+	h.mu.Lock() // numbers are told in the order in which they come about
+	defer h.mu.Unlock()
+	h.observer.Watching(h.tempo.watch(rooms, on))
+}
 
 // Changed implements Lookout.
 func (h *hints) Changed(room meeting.Address) {

@@ -189,6 +189,25 @@ func TestWatchingGoesOnInSpiteOfFailures(t *testing.T) {
 	require.ErrorIs(t, err, ErrFenced)
 }
 
+// numbers are those of rooms watched.
+type numbers struct {
+	unobserved
+	told []int
+}
+
+func (n *numbers) Watching(rooms int) { n.told = append(n.told, rooms) }
+
+func TestItIsToldHowManyRoomsAreWatched(t *testing.T) {
+	heard := &numbers{}
+	require.NoError(t, watching(t, func(e *Engine, c *teller, _ *list) {
+		l := &hints{tempo: e.tempo, observer: heard}
+		l.Watched([]meeting.Address{"a@x", "b@x"}, true)
+		l.Watched([]meeting.Address{"c@x"}, true)
+		l.Watched([]meeting.Address{"a@x", "b@x"}, false)
+	}))
+	require.Equal(t, []int{2, 3, 1}, heard.told)
+}
+
 func TestNobodyIsAskedToWatch(t *testing.T) {
 	for _, p := range []struct {
 		settings Settings

@@ -68,7 +68,7 @@ func (d *Desk) Status(ctx context.Context, config int64) (apiserver.Configuratio
 	if err != nil {
 		return apiserver.ConfigurationStatus{}, err
 	}
-	return presentStatus(c.Status, overviews[0], flows[meeting.ConfigID(config)]), nil
+	return presentStatus(c, overviews[0], flows[meeting.ConfigID(config)]), nil
 }
 
 // Summaries implements apiservices.Operations.
@@ -93,7 +93,7 @@ func (d *Desk) Summaries(ctx context.Context) ([]apiserver.ConfigurationSummary,
 	for _, c := range configurations {
 		if o, there := byID[meeting.ConfigID(c.ID)]; there { // not removed between the two looks
 			summaries = append(summaries, apiserver.ConfigurationSummary{
-				Id: c.ID, RoomListUPN: c.RoomListUPN, TimeZone: c.TimeZone, ProjectIDs: append([]string{}, c.ProjectIDs...), Status: presentStatus(c.Status, o, flows[o.Config]),
+				Id: c.ID, RoomListUPN: c.RoomListUPN, TimeZone: c.TimeZone, ProjectIDs: append([]string{}, c.ProjectIDs...), Status: presentStatus(c, o, flows[o.Config]),
 			})
 		}
 	}

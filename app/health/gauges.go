@@ -82,6 +82,7 @@ func newGauges() *gauges {
 			count("ews_rooms_guarded", "Rooms from which suspiciously many entries vanished.",
 				func(o store.Overview) int { return o.Guarded }),
 			count("ews_rooms_unread", "Rooms that were never read.", func(o store.Overview) int { return o.Unread }),
+			count("ews_rooms_watched", "Rooms whose changes Exchange tells at once.", func(o store.Overview) int { return o.Report.Watched }),
 			seconds("ews_rooms_oldest_poll_seconds", "How long ago the room was asked for changes for which that is longest ago.",
 				func(o store.Overview) time.Duration { return o.OldestPoll }),
 		},

@@ -9,13 +9,15 @@ import (
 	"ews/db/store"
 )
 
-func presentStatus(status conf.Status, o store.Overview, f store.Flow) apiserver.ConfigurationStatus {
+func presentStatus(c conf.Configuration, o store.Overview, f store.Flow) apiserver.ConfigurationStatus {
+	status := c.Status
 	text, fix := Explain(status.Code)
 	answer := apiserver.ConfigurationStatus{
 		State: apiserver.Running, StatusCode: status.Code, StatusText: text, StatusFix: fix, StatusSince: instant(status.Since),
 		FromExchange: apiserver.FromExchange{
 			LastPoll: instant(o.LastPoll), LastRead: instant(o.LastRead), NotBefore: instant(o.Report.WaitUntil),
 			LastCarried: instant(f.ToBooking.Carried), Waiting: f.ToBooking.Waiting,
+			Streaming: apiserver.Streaming{Enabled: c.Streaming, Rooms: o.Report.Watched, Since: instant(o.Report.WatchedAt)},
 		},
 		FromBookings: apiserver.FromBookings{
 			Connected: !o.Report.Connected.IsZero(), ConnectedSince: instant(o.Report.Connected),

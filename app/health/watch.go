@@ -74,6 +74,15 @@ func (w *Watch) Compared() {
 	w.report.Compared = time.Now()
 }
 
+// Watching implements engine.Observer.
+func (w *Watch) Watching(rooms int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if rooms != w.report.Watched {
+		w.report.Watched, w.report.WatchedAt = rooms, time.Now()
+	}
+}
+
 // Post is where a watch reports to.
 type Post interface {
 	Report(ctx context.Context, r store.Report) (compare bool, err error)

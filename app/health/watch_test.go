@@ -151,6 +151,8 @@ func TestAnImportIsFollowedInTheLog(t *testing.T) {
 		}
 		var _ engine.Observer = w
 		w.Listening(true)
+		began := time.Now()
+		w.Watching(5)
 		settle(7)
 		after(15 * time.Second)
 		require.Empty(t, log.String(), "20 are no import")
@@ -167,6 +169,8 @@ func TestAnImportIsFollowedInTheLog(t *testing.T) {
 		after(20 * time.Second)
 		require.Equal(t, 3, strings.Count(log.String(), "\n"), log.String())
 		require.Contains(t, log.String(), "left=3 done=337")
+		w.Watching(5)
+		after(2 * time.Second)
 		cancel()
 		<-ended
 		require.Equal(t, 1, compared)
@@ -174,6 +178,8 @@ func TestAnImportIsFollowedInTheLog(t *testing.T) {
 		last := p.reports[len(p.reports)-1]
 		require.False(t, last.Connected.IsZero())
 		require.Equal(t, wait, last.WaitUntil)
+		require.Equal(t, 5, last.Watched)
+		require.Equal(t, began, last.WatchedAt)
 	})
 }
 

@@ -78,7 +78,7 @@ func (db *DB) Overviews(ctx context.Context, config meeting.ConfigID) (list []Ov
 		          where k.locktype = 'advisory' and k.classid::bigint = $2::bigint and k.objid::bigint = c.id and k.objsubid = 2 and k.granted
 		            and k.database = (select oid from pg_database where datname = current_database())),
 		        coalesce(l.host, ''), coalesce(l.pid, 0), l.since, l.connected_at, l.heard_at, l.compared_at,
-		        case when l.wait_until > now() then l.wait_until end,
+		        case when l.wait_until > now() then l.wait_until end, coalesce(l.watched_rooms, 0), l.watched_at,
 		        r.active, r.retired, r.elsewhere, r.unread, r.failing, r.guarded, r.due, r.polled_at, r.read_at,
 		        coalesce(extract(epoch from now() - r.oldest), 0)::float8, r.oldest is not null,
 		        m.meetings, m.parked, m.people, m.changes, m.import, m.repeated, m.oldest,
@@ -120,9 +120,11 @@ func (db *DB) overview(row pgx.CollectableRow) (Overview, error) {
 	var o Overview
 	var led bool
 	var leader Leader
-	var since, connected, heard, compared, wait, polled, read, oldest *time.Time
+	var since, connected, heard, compared, wait, watched, polled, read, oldest *time.Time
 	var age, waited float64
+	var report Report
 	err := row.Scan(&o.Config, &o.Enabled, &o.Broken, &led, &leader.Host, &leader.PID, &since, &connected, &heard, &compared, &wait,
+		&report.Watched, &watched,
 		&o.Rooms, &o.Retired, &o.Elsewhere, &o.Unread, &o.Failing, &o.Guarded, &o.Due, &polled, &read, &age, &o.Polled,
 		&o.Meetings, &o.Parked, &o.People, &o.Changes, &o.Import, &o.Repeated, &oldest, &waited, &o.Findings)
 	o.Report = Report{Heard: orZero(heard), Compared: orZero(compared)}
@@ -130,6 +132,7 @@ func (db *DB) overview(row pgx.CollectableRow) (Overview, error) {
 		leader.Here, leader.Since = leader.Host == db.host && leader.PID == db.pid, orZero(since)
 		o.Leader = &leader
 		o.Report.Connected, o.Report.WaitUntil = orZero(connected), orZero(wait)
+		o.Report.Watched, o.Report.WatchedAt = report.Watched, orZero(watched)
 	}
 	o.LastPoll, o.LastRead, o.Oldest = orZero(polled), orZero(read), orZero(oldest)
 	o.OldestPoll = time.Duration(age * float64(time.Second))
@@ -155,6 +158,8 @@ type Report struct {
 	Heard     time.Time // the last of them
 	Compared  time.Time // when all bookings were last compared
 	WaitUntil time.Time // Exchange asked for a pause until then
+	Watched   int       // rooms whose changes Exchange tells at once
+	WatchedAt time.Time // since when it is that many
 }
 
 // Report stores the report of the owner, and tells whether somebody asked for
@@ -169,11 +174,12 @@ func (t *Term) Report(ctx context.Context, r Report) (compare bool, err error) {
 		}
 		_, err = tx.Exec(ctx,
 			`update ews.leader set connected_at = $2, heard_at = coalesce($3, heard_at),
-			   compared_at = coalesce($4, compared_at), wait_until = $5, compare = false
+			   compared_at = coalesce($4, compared_at), wait_until = $5,
+			   watched_rooms = $6, watched_at = $7, compare = false
 			 where configuration_id = $1
-			   and (compare or (connected_at, heard_at, compared_at, wait_until)
-			        is distinct from ($2, coalesce($3, heard_at), coalesce($4, compared_at), $5))`,
-			t.config, orNull(r.Connected), orNull(r.Heard), orNull(r.Compared), orNull(r.WaitUntil))
+			   and (compare or (connected_at, heard_at, compared_at, wait_until, watched_rooms, watched_at)
+			        is distinct from ($2, coalesce($3, heard_at), coalesce($4, compared_at), $5, $6, $7))`,
+			t.config, orNull(r.Connected), orNull(r.Heard), orNull(r.Compared), orNull(r.WaitUntil), r.Watched, orNull(r.WatchedAt))
 		return err
 	})
 	return compare, err

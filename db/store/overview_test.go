@@ -55,14 +55,15 @@ func TestTheLeaderIsKnownWhileItHoldsTheLock(t *testing.T) {
 	require.WithinDuration(t, time.Now(), leader.Since, time.Minute)
 
 	at := o.clock.Now()
-	require.False(t, o.report(store.Report{Connected: at, Heard: at, Compared: at, WaitUntil: at.Add(time.Hour)}))
-	equal(t, store.Report{Connected: at, Heard: at, Compared: at, WaitUntil: at.Add(time.Hour)}, o.overview().Report)
+	report := store.Report{Connected: at, Heard: at, Compared: at, WaitUntil: at.Add(time.Hour), Watched: 5, WatchedAt: at}
+	require.False(t, o.report(report))
+	equal(t, report, o.overview().Report)
 	require.False(t, o.report(store.Report{}))
 	equal(t, store.Report{Heard: at, Compared: at}, o.overview().Report)
 
 	stale := o.term
 	o.term = o.usurp()
-	_, err := stale.Report(t.Context(), store.Report{Connected: at})
+	_, err := stale.Report(t.Context(), store.Report{Connected: at, Watched: 5})
 	require.ErrorIs(t, err, engine.ErrFenced)
 	require.True(t, o.overview().Report.Connected.IsZero(), "the next owner connects anew")
 	o.exec(`update ews.leader set pid = pid + 1`)

@@ -66,7 +66,7 @@ func (t *Term) begin(ctx context.Context) error {
 		_, err = tx.Exec(ctx,
 			`insert into ews.leader (configuration_id, host, pid) values ($1, $2, $3)
 			 on conflict (configuration_id) do update set host = excluded.host, pid = excluded.pid, since = now(),
-			   connected_at = null, wait_until = null`, t.config, t.db.host, t.db.pid)
+			   connected_at = null, wait_until = null, watched_rooms = 0, watched_at = null`, t.config, t.db.host, t.db.pid)
 		if err != nil {
 			return err
 		}
