@@ -11,7 +11,7 @@ func calendarWords() []Word {
 		{
 			Codes: []string{
 				"ErrorCalendarIsCancelledForAccept", "ErrorCalendarIsCancelledForDecline", "ErrorCalendarIsCancelledForTentative",
-				"ErrorCalendarIsCancelledForRemove", "ErrorCalendarIsCancelledMessageSent",
+				"ErrorCalendarIsCancelledForRemove",
 			},
 			Text: "The meeting is cancelled already.",
 			Fix:  fixNothing,

@@ -65,7 +65,6 @@ var codeVerdicts = map[string]verdict{
 	"ErrorCalendarIsCancelledForDecline":                 {class: ClassGone},
 	"ErrorCalendarIsCancelledForTentative":               {class: ClassGone},
 	"ErrorCalendarIsCancelledForRemove":                  {class: ClassGone},
-	"ErrorCalendarIsCancelledMessageSent":                {class: ClassGone},
 	"ErrorNameResolutionNoResults":                       {class: ClassGone},
 	"ErrorMailRecipientNotFound":                         {class: ClassGone},
 

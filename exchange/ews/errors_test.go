@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ews/simulator/exchangesim/contract"
 )
 
 func create(ctx context.Context, c *Client) error {
@@ -47,6 +51,17 @@ func TestCodeClasses(t *testing.T) {
 	}
 	require.Equal(t, "unknown", Class(99).String())
 	require.Equal(t, ClassPermanent, ClassOf(errors.New("other")))
+}
+
+// Each code that is known here has a case in the suite that the simulator is
+// checked with, so that no client meets it on a real server first.
+func TestEveryCodeIsInTheContract(t *testing.T) {
+	known := slices.AppendSeq(slices.Collect(maps.Keys(codeVerdicts)), maps.Keys(versionCodes))
+	for name := range operationVerdicts {
+		_, code, _ := strings.Cut(name, "/")
+		known = append(known, code)
+	}
+	require.Subset(t, contract.Codes(), known)
 }
 
 func TestFaults(t *testing.T) {

@@ -75,6 +75,7 @@ type exchange struct {
 	cut       bool   // fault.Truncate
 	silent    bool   // fault.ResetAfterBody
 	oversized bool   // fault.Oversize
+	streaming bool   // the first of several envelopes is sent
 }
 
 func (x *exchange) run(who identity) {
@@ -399,14 +400,22 @@ func envelope(body *soap.Element) *soap.Element {
 // chunk sends one envelope of a streaming answer; it reports false when the
 // client has gone.
 func (x *exchange) chunk(body *soap.Element) (int, bool) {
-	n, err := x.w.Write(soap.Marshal(envelope(body)))
+	out := soap.Marshal(envelope(body))
+	if x.streaming {
+		x.server.record(x.operation, nil, out)
+	} else {
+		x.server.record(x.operation, x.request, out)
+	}
+	x.streaming = true
+	n, err := x.w.Write(out)
 	if err != nil {
 		return n, false
 	}
 	return n, http.NewResponseController(x.w).Flush() == nil
 }
 
-// record writes a request and its answer to RecordDir.
+// record writes a request and its answer to RecordDir. Without a request it is a
+// further answer of a stream.
 func (s *Server) record(operation string, request, response []byte) {
 	if s.options.RecordDir == "" {
 		return
@@ -419,6 +428,9 @@ func (s *Server) record(operation string, request, response []byte) {
 		suffix  string
 		content []byte
 	}{{".request.xml", request}, {".response.xml", response}} {
+		if len(f.content) == 0 {
+			continue
+		}
 		if err := os.WriteFile(base+f.suffix, f.content, 0o600); err != nil {
 			s.log.Error("recording failed", "error", err)
 		}

@@ -53,8 +53,13 @@ var texts = map[string]string{
 	"ErrorChangeKeyRequiredForWriteOperations":   "Change key is required for this operation.",
 }
 
-// fail makes an error with the usual text of its code.
-func fail(code string) *ewsError { return failWith(code, texts[code]) }
+// fail makes an error with the usual text of its code. What was not tried because
+// something before it failed is a warning.
+func fail(code string) *ewsError {
+	e := failWith(code, texts[code])
+	e.warning = code == "ErrorBatchProcessingStopped"
+	return e
+}
 
 func failWith(code, text string) *ewsError {
 	if text == "" {

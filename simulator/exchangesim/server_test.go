@@ -2,16 +2,12 @@ package exchangesim
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ews/simulator/exchangesim/schematest"
 	"ews/simulator/exchangesim/soap"
 )
 
@@ -81,48 +78,9 @@ func start(t *testing.T, o Options) *fixture {
 	t.Cleanup(func() {
 		server.Close()
 		f.http.Close()
-		validate(t, o.RecordDir)
+		schematest.Validate(t, o.RecordDir)
 	})
 	return f
-}
-
-// validate checks all recorded messages. Requests that were refused as invalid
-// and streams, whose wire form differs from the schema, are left out.
-func validate(t *testing.T, dir string) {
-	schemas := os.Getenv("EWS_SCHEMA_DIR")
-	if schemas == "" {
-		t.Log("EWS_SCHEMA_DIR is not set: recorded traffic was not validated against the published schemas")
-		return
-	}
-	all, err := filepath.Glob(filepath.Join(dir, "*.response.xml"))
-	require.NoError(t, err)
-	var files []string
-	for _, response := range all {
-		if strings.Contains(response, "-GetStreamingEvents.") {
-			continue
-		}
-		content, err := os.ReadFile(response)
-		require.NoError(t, err)
-		files = append(files, response)
-		if !bytes.Contains(content, []byte("<faultcode")) {
-			files = append(files, strings.Replace(response, ".response.", ".request.", 1))
-		}
-	}
-	for len(files) > 0 {
-		n := min(len(files), 100)
-		args := append([]string{"--noout", "--nonet", "--schema", filepath.Join(schemas, "soap.xsd")}, files[:n]...)
-		files = files[n:]
-		out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "xmllint", args...).CombinedOutput()
-		if err != nil {
-			var bad []string
-			for line := range strings.Lines(string(out)) {
-				if !strings.HasSuffix(strings.TrimSpace(line), " validates") {
-					bad = append(bad, line)
-				}
-			}
-			t.Errorf("traffic does not follow the schema:\n%s", strings.Join(bad, ""))
-		}
-	}
 }
 
 const envelopeFormat = `<?xml version="1.0" encoding="utf-8"?>
