@@ -19,7 +19,7 @@ type executioner struct {
 // follow bad ones; for about half of the time there are two processes.
 func (x *executioner) rage(ctx context.Context) error {
 	for ctx.Err() == nil {
-		pace := pick(x.dice, 1200, 2500, 2500, 5000) // milliseconds between two attacks
+		pace := pick(x.dice, 800, 1500, 2500, 4000) // milliseconds between two attacks
 		until := time.Now().Add(time.Duration(5+x.dice.IntN(15)) * time.Second)
 		for time.Now().Before(until) && rest(ctx, time.Duration(x.dice.ExpFloat64()*float64(pace)*float64(time.Millisecond))) {
 			if err := x.attack(context.WithoutCancel(ctx)); err != nil {
