@@ -259,6 +259,8 @@ create table if not exists ews.operation (
     started_at    timestamptz not null default now(),
     finished_at   timestamptz
 );
+-- While it is in flight: the bookings to be made, by occurrence.
+alter table ews.operation add column if not exists bookings jsonb;
 create unique index if not exists operation_in_flight on ews.operation (meeting_id) where status = 'sending';
 -- For the cascades.
 create index if not exists operation_meeting on ews.operation (meeting_id);

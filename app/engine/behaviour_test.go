@@ -412,6 +412,53 @@ func TestAWriteOfUnknownEndIsFoundAgainAfterACancellation(t *testing.T) {
 	})
 }
 
+// The dates of a series are moved, so that nothing names them but what was
+// written; it is cancelled while it is not known whether that was made, and its
+// organizer books the room in Eliona for another time.
+func TestBookingsOfUnknownEndAreFoundBesideAnotherOfTheSameOrganizer(t *testing.T) {
+	for _, age := range []string{"the other is older", "the other is younger"} {
+		t.Run(age, func(t *testing.T) {
+			onStage(t, settings(), func(t *testing.T, s *stage) {
+				other := func() { s.Book("anna@example.com", s.hour(5), s.Rooms()[:1], new(enginetest.Dice)) }
+				s.fail(enginetest.Bookings, "Write", func(n int, _ enginetest.Call) *enginetest.Fault {
+					if n > 1 {
+						return nil
+					}
+					return &enginetest.Fault{
+						Err: &engine.Error{Class: engine.Transient, Code: "no_answer", Ambiguous: true}, After: true,
+					}
+				})
+				var dates []enginetest.Slot
+				for i := range 3 {
+					slot := enginetest.Slot{UID: "series", Key: meeting.KeyOf(s.hour(24 * i).Start)}
+					s.Invite("anna@example.com", slot, s.hour(24*i), s.Rooms()[:1], new(enginetest.Dice))
+					s.Move(slot, s.hour(24*i+2), new(enginetest.Dice))
+					dates = append(dates, slot)
+				}
+				s.PollNow()
+				if age == "the other is older" {
+					s.DropConnections(true)
+					other()
+				}
+				for s.LiveBookings() < 3 {
+					pass(100 * time.Millisecond)
+				}
+				if age == "the other is younger" {
+					other()
+				}
+				for _, slot := range dates {
+					s.CancelMeeting(slot, new(enginetest.Dice))
+				}
+				s.DropConnections(false)
+				s.PollNow()
+				pass(time.Minute)
+				require.Equal(t, 1, s.LiveBookings())
+				s.same(t)
+			})
+		})
+	}
+}
+
 func TestTheHorizonMovesOnWithTheDays(t *testing.T) {
 	near := settings()
 	near.Horizon, near.RefreshInterval = 48*time.Hour, time.Hour

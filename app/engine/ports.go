@@ -379,6 +379,7 @@ type Intent struct {
 	Assets     []meeting.AssetID // of all rooms there will be
 	Span       meeting.Span
 	Reason     meeting.Reason // of a cancellation
+	New        []plan.Item    // bookings to be made: what was asked for tells them from others
 }
 
 // Operation is a recorded intent.

@@ -25,7 +25,7 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 	if err != nil || gone {
 		return err
 	}
-	intent := Intent{Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items)}
+	intent := Intent{Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items), New: unnumbered(op.Items)}
 	if len(op.Items) == 1 {
 		intent.Occurrence = op.Items[0].Occurrence
 	}
@@ -163,6 +163,10 @@ func assetsOf(items []plan.Item) []meeting.AssetID {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+func unnumbered(items []plan.Item) []plan.Item {
+	return slices.DeleteFunc(slices.Clone(items), func(i plan.Item) bool { return i.Booking != 0 })
 }
 
 func hull(items []plan.Item) meeting.Span {
@@ -452,38 +456,34 @@ func (j *job) strangers(ctx context.Context, open Operation) ([]Booking, error) 
 	return out, nil
 }
 
-// adopt gives unknown bookings to occurrences that have none. What the
-// attempt wanted tells them best; but meanwhile the occurrence may have left
-// Exchange, and a person may have moved the booking.
+// adopt gives unknown bookings to occurrences that have none. What was asked for
+// tells them: the occurrence may have left Exchange meanwhile, and others may have
+// booked for the same organizer. What nothing fits is taken for a booking that a
+// person has changed since, if there is no doubt whose it is.
 func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[meeting.OccurrenceID]Booking, error) {
 	out := map[meeting.OccurrenceID]Booking{}
-	var without []*meeting.Occurrence
-	for _, o := range j.m.Occurrences {
-		if o.Booking == 0 && (open.Intent.Occurrence == 0 || open.Intent.Occurrence == o.ID) {
-			without = append(without, o)
-		}
-	}
-	match := func(is func(*meeting.Occurrence, Booking) bool) {
-		for _, o := range without {
-			if _, has := out[o.ID]; has {
-				continue
-			}
-			if i := slices.IndexFunc(found, func(b Booking) bool { return is(o, b) }); i >= 0 {
-				out[o.ID] = found[i]
+	without := slices.DeleteFunc(slices.Clone(open.Intent.New), func(i plan.Item) bool {
+		o := j.m.Occurrence(i.Occurrence)
+		return o == nil || o.Booking != 0
+	})
+	single := len(without) == 1
+	match := func(is func(plan.Item, Booking) bool) {
+		without = slices.DeleteFunc(without, func(item plan.Item) bool {
+			i := slices.IndexFunc(found, func(b Booking) bool { return is(item, b) })
+			if i >= 0 {
+				out[item.Occurrence] = found[i]
 				found = slices.Delete(slices.Clone(found), i, i+1)
 			}
-		}
+			return i >= 0
+		})
 	}
-	single := len(without) == 1
-	match(func(o *meeting.Occurrence, b Booking) bool { return showsAt(o, b.Span) })
-	match(func(o *meeting.Occurrence, b Booking) bool { return o.Key == meeting.KeyOf(b.Span.Start) })
-	match(func(_ *meeting.Occurrence, b Booking) bool { return single && b.Span.Equal(open.Intent.Span) })
+	match(func(i plan.Item, b Booking) bool { return b.Span.Equal(i.Span) && sameAssets(b.Assets, i.Assets) })
+	match(func(i plan.Item, b Booking) bool { return b.Span.Equal(i.Span) })
 	groups := map[meeting.GroupID]bool{j.m.Group: true}
 	for _, b := range out {
 		groups[b.Group] = true
 	}
-	match(func(_ *meeting.Occurrence, b Booking) bool { return b.Group != 0 && groups[b.Group] })
-	without = slices.DeleteFunc(without, func(o *meeting.Occurrence) bool { _, has := out[o.ID]; return has })
+	match(func(_ plan.Item, b Booking) bool { return b.Group != 0 && groups[b.Group] })
 	within := !slices.ContainsFunc(found, func(b Booking) bool {
 		return b.Span.Start.Before(open.Intent.Span.Start) || b.Span.End.After(open.Intent.Span.End)
 	})
@@ -499,10 +499,14 @@ func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[m
 			return nil, err
 		}
 		if !other {
-			out[without[i].ID] = b
+			out[without[i].Occurrence] = b
 		}
 	}
 	return out, nil
+}
+
+func sameAssets(a, b []meeting.AssetID) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // ofAnother tells whether a room shows another meeting at the booking's time:
@@ -526,10 +530,4 @@ func (j *job) ofAnother(ctx context.Context, b Booking) (bool, error) {
 // same organizer.
 func (j *job) mayShareOrganizer(s meeting.Sighting) bool {
 	return s.Organizer == "" || s.Private || j.m.Private || s.Organizer == j.m.Organizer
-}
-
-func showsAt(o *meeting.Occurrence, span meeting.Span) bool {
-	return slices.ContainsFunc(o.Cells, func(c meeting.Cell) bool {
-		return c.Seen == meeting.Booked && c.SeenSpan.Equal(span)
-	})
 }

@@ -147,7 +147,10 @@ func TestAnOperationIsSeenUntilItEnds(t *testing.T) {
 	require.Nil(t, o.load(c).Open)
 	require.Equal(t, "failed refused", value[string](o, `select status || ' ' || result_code from ews.operation where finished_at is not null`))
 
-	second, err := o.term.Begin(t.Context(), c, engine.Intent{Side: meeting.Eliona, Kind: plan.WriteBookings, Assets: []meeting.AssetID{11, 10}})
+	second, err := o.term.Begin(t.Context(), c, engine.Intent{
+		Side: meeting.Eliona, Kind: plan.WriteBookings, Assets: []meeting.AssetID{11, 10},
+		New: []plan.Item{{Occurrence: intent.Occurrence, Span: o.hour(9), Assets: []meeting.AssetID{10, 11}}},
+	})
 	require.NoError(t, err)
 	same(t, second, *o.load(c).Open)
 	require.NoError(t, o.term.Apply(t.Context(), c, &second, func(m *meeting.Meeting, at meeting.Moment) ([]engine.Notice, error) {
@@ -155,6 +158,7 @@ func TestAnOperationIsSeenUntilItEnds(t *testing.T) {
 		return nil, nil
 	}))
 	require.Nil(t, o.load(c).Open)
+	require.Zero(t, value[int](o, `select count(bookings) from ews.operation`), "what has ended is not looked for")
 
 	third, err := o.term.Begin(t.Context(), c, engine.Intent{Side: meeting.Eliona, Kind: plan.CancelBooking})
 	require.NoError(t, err)

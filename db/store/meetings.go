@@ -11,6 +11,7 @@ import (
 
 	"ews/app/engine"
 	"ews/app/meeting"
+	"ews/app/plan"
 )
 
 // claimTime is how long a claim lasts without being given back. It is longer
@@ -94,15 +95,16 @@ func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) 
 func (t *Term) queueOpenOperation(batch *pgx.Batch, id meeting.ID, out *engine.Loaded) {
 	batch.Queue(
 		`select id, coalesce(occurrence_id, 0), side, kind, mailbox, assets, starts_at, ends_at, attempt,
-		        extract(epoch from now() - started_at)::float8, floor, reason
+		        extract(epoch from now() - started_at)::float8, floor, reason, coalesce(bookings, '[]')
 		 from ews.operation where meeting_id = $1 and status = 'sending'`, id).QueryRow(func(row pgx.Row) error {
 		var op engine.Operation
 		var side string
 		var assets []int32
 		var start, end *time.Time
 		var age float64
+		var wanted []wantedBooking
 		err := row.Scan(&op.ID, &op.Intent.Occurrence, &side, &op.Intent.Kind, &op.Intent.Mailbox, &assets,
-			&start, &end, &op.Attempt, &age, &op.Floor, &op.Intent.Reason)
+			&start, &end, &op.Attempt, &age, &op.Floor, &op.Intent.Reason, &wanted)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -116,9 +118,29 @@ func (t *Term) queueOpenOperation(batch *pgx.Batch, id meeting.ID, out *engine.L
 		}
 		op.Intent.Assets = assetIDs(assets)
 		op.Intent.Span = meeting.Span{Start: orZero(start), End: orZero(end)}
+		for _, w := range wanted {
+			op.Intent.New = append(op.Intent.New, plan.Item{
+				Occurrence: w.Occurrence, Span: meeting.Span{Start: w.Start, End: w.End}, Assets: w.Assets,
+			})
+		}
 		out.Open = &op
 		return nil
 	})
+}
+
+// wantedBooking is a booking to be made, as it is kept with its operation.
+type wantedBooking struct {
+	Occurrence meeting.OccurrenceID `json:"occurrence"`
+	Start      time.Time            `json:"start"`
+	End        time.Time            `json:"end"`
+	Assets     []meeting.AssetID    `json:"assets"`
+}
+
+func wanted(items []plan.Item) (out []wantedBooking) {
+	for _, i := range items {
+		out = append(out, wantedBooking{i.Occurrence, i.Span.Start, i.Span.End, i.Assets})
+	}
+	return out
 }
 
 // Begin implements engine.Store. A meeting has at most one operation in
@@ -129,12 +151,12 @@ func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engi
 	err := t.txAfter(ctx, "recording an operation", func(batch *pgx.Batch) {
 		t.queueClaimed(batch, c)
 		batch.Queue(
-			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, reason, floor)
-			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9,
+			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, reason, bookings, floor)
+			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9, $11,
 			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $10))
 			 returning id, floor`,
 			c.Meeting, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
-			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config).
+			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config, wanted(i.New)).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&op.ID, &op.Floor) })
 	}, nothingMore)
 	op.StartedAt = t.db.now()
@@ -203,7 +225,7 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 
 func finish(ctx context.Context, tx pgx.Tx, op engine.Operation, status, code string) error {
 	_, err := tx.Exec(ctx,
-		`update ews.operation set status = $2, result_code = $3, finished_at = now() where id = $1`, op.ID, status, code)
+		`update ews.operation set status = $2, result_code = $3, finished_at = now(), bookings = null where id = $1`, op.ID, status, code)
 	if err != nil {
 		return fmt.Errorf("ending an operation: %w", err)
 	}

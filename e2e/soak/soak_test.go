@@ -3,6 +3,7 @@ package soak_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,16 +21,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestSoak is the short form of "make soak". It is played on demand, with SOAK=1,
-// until what it finds is mended: a meeting with rooms of two configurations can
-// be taken for a booking made in Eliona by one of them.
+// TestSoak is the short form of "make soak".
 func TestSoak(t *testing.T) {
-	if os.Getenv("SOAK") == "" {
-		t.Skip("played with SOAK=1, and by make soak")
+	seed := uint64(1)
+	if text := os.Getenv("SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+		seed = n
 	}
 	began := time.Now()
 	report, err := soak.Run(t.Context(), soak.Options{
-		Seed: 1, Length: time.Minute, Dir: t.TempDir(),
+		Seed: seed, Length: time.Minute, Dir: t.TempDir(),
 		Log: func(format string, args ...any) {
 			t.Logf("%4.0fs  %s", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 		},
