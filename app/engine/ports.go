@@ -379,7 +379,14 @@ type Intent struct {
 	Assets     []meeting.AssetID // of all rooms there will be
 	Span       meeting.Span
 	Reason     meeting.Reason // of a cancellation
-	New        []plan.Item    // bookings to be made: what was asked for tells them from others
+	New        []NewBooking   // what was asked for tells bookings of ours from others
+}
+
+// NewBooking is a booking to be made.
+type NewBooking struct {
+	Occurrence meeting.OccurrenceID
+	Span       meeting.Span
+	Assets     []meeting.AssetID
 }
 
 // Operation is a recorded intent.

@@ -25,7 +25,7 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 	if err != nil || gone {
 		return err
 	}
-	intent := Intent{Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items), New: unnumbered(op.Items)}
+	intent := Intent{Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items), New: newBookings(op.Items)}
 	if len(op.Items) == 1 {
 		intent.Occurrence = op.Items[0].Occurrence
 	}
@@ -165,8 +165,13 @@ func assetsOf(items []plan.Item) []meeting.AssetID {
 	return slices.Compact(out)
 }
 
-func unnumbered(items []plan.Item) []plan.Item {
-	return slices.DeleteFunc(slices.Clone(items), func(i plan.Item) bool { return i.Booking != 0 })
+func newBookings(items []plan.Item) (out []NewBooking) {
+	for _, i := range items {
+		if i.Booking == 0 {
+			out = append(out, NewBooking{i.Occurrence, i.Span, i.Assets})
+		}
+	}
+	return out
 }
 
 func hull(items []plan.Item) meeting.Span {
@@ -462,13 +467,13 @@ func (j *job) strangers(ctx context.Context, open Operation) ([]Booking, error) 
 // person has changed since, if there is no doubt whose it is.
 func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[meeting.OccurrenceID]Booking, error) {
 	out := map[meeting.OccurrenceID]Booking{}
-	without := slices.DeleteFunc(slices.Clone(open.Intent.New), func(i plan.Item) bool {
+	without := slices.DeleteFunc(slices.Clone(open.Intent.New), func(i NewBooking) bool {
 		o := j.m.Occurrence(i.Occurrence)
 		return o == nil || o.Booking != 0
 	})
 	single := len(without) == 1
-	match := func(is func(plan.Item, Booking) bool) {
-		without = slices.DeleteFunc(without, func(item plan.Item) bool {
+	match := func(is func(NewBooking, Booking) bool) {
+		without = slices.DeleteFunc(without, func(item NewBooking) bool {
 			i := slices.IndexFunc(found, func(b Booking) bool { return is(item, b) })
 			if i >= 0 {
 				out[item.Occurrence] = found[i]
@@ -477,13 +482,13 @@ func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[m
 			return i >= 0
 		})
 	}
-	match(func(i plan.Item, b Booking) bool { return b.Span.Equal(i.Span) && sameAssets(b.Assets, i.Assets) })
-	match(func(i plan.Item, b Booking) bool { return b.Span.Equal(i.Span) })
+	match(func(i NewBooking, b Booking) bool { return b.Span.Equal(i.Span) && sameAssets(b.Assets, i.Assets) })
+	match(func(i NewBooking, b Booking) bool { return b.Span.Equal(i.Span) })
 	groups := map[meeting.GroupID]bool{j.m.Group: true}
 	for _, b := range out {
 		groups[b.Group] = true
 	}
-	match(func(_ plan.Item, b Booking) bool { return b.Group != 0 && groups[b.Group] })
+	match(func(_ NewBooking, b Booking) bool { return b.Group != 0 && groups[b.Group] })
 	within := !slices.ContainsFunc(found, func(b Booking) bool {
 		return b.Span.Start.Before(open.Intent.Span.Start) || b.Span.End.After(open.Intent.Span.End)
 	})

@@ -149,7 +149,7 @@ func TestAnOperationIsSeenUntilItEnds(t *testing.T) {
 
 	second, err := o.term.Begin(t.Context(), c, engine.Intent{
 		Side: meeting.Eliona, Kind: plan.WriteBookings, Assets: []meeting.AssetID{11, 10},
-		New: []plan.Item{{Occurrence: intent.Occurrence, Span: o.hour(9), Assets: []meeting.AssetID{10, 11}}},
+		New: []engine.NewBooking{{Occurrence: intent.Occurrence, Span: o.hour(9), Assets: []meeting.AssetID{10, 11}}},
 	})
 	require.NoError(t, err)
 	same(t, second, *o.load(c).Open)

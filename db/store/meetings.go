@@ -11,7 +11,6 @@ import (
 
 	"ews/app/engine"
 	"ews/app/meeting"
-	"ews/app/plan"
 )
 
 // claimTime is how long a claim lasts without being given back. It is longer
@@ -119,7 +118,7 @@ func (t *Term) queueOpenOperation(batch *pgx.Batch, id meeting.ID, out *engine.L
 		op.Intent.Assets = assetIDs(assets)
 		op.Intent.Span = meeting.Span{Start: orZero(start), End: orZero(end)}
 		for _, w := range wanted {
-			op.Intent.New = append(op.Intent.New, plan.Item{
+			op.Intent.New = append(op.Intent.New, engine.NewBooking{
 				Occurrence: w.Occurrence, Span: meeting.Span{Start: w.Start, End: w.End}, Assets: w.Assets,
 			})
 		}
@@ -136,7 +135,7 @@ type wantedBooking struct {
 	Assets     []meeting.AssetID    `json:"assets"`
 }
 
-func wanted(items []plan.Item) (out []wantedBooking) {
+func wanted(items []engine.NewBooking) (out []wantedBooking) {
 	for _, i := range items {
 		out = append(out, wantedBooking{i.Occurrence, i.Span.Start, i.Span.End, i.Assets})
 	}
