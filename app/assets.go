@@ -37,7 +37,7 @@ func (a *assets) Ensure(ctx context.Context, project string, rooms []engine.Room
 // last: before that nobody can book it.
 func (a *assets) Describe(ctx context.Context, asset meeting.AssetID, room meeting.Address) (bool, error) {
 	id := eliona.AssetID(asset)
-	for _, section := range []eliona.Data{eliona.RoomInfo(id, string(room)), eliona.RoomBookable(id)} {
+	for _, section := range []eliona.Data{eliona.RoomInfo(id, string(room), ""), eliona.RoomBookable(id)} {
 		err := a.client.WriteData(ctx, section)
 		var e *eliona.Error
 		if errors.As(err, &e) && e.Class == eliona.NotFound {

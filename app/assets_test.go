@@ -76,7 +76,7 @@ func TestAssetsAreDescribed(t *testing.T) {
 		require.Equal(t, 9, body.AssetID)
 		subtypes = append(subtypes, body.Subtype)
 		if body.Subtype == "info" {
-			require.Equal(t, map[string]any{"email": "room-1@example.com"}, body.Data)
+			require.Equal(t, map[string]any{"email": "room-1@example.com", "location": ""}, body.Data)
 		}
 	}
 	require.Equal(t, []string{"info", "property"}, subtypes)

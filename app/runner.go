@@ -13,6 +13,7 @@ import (
 	"ews/app/health"
 	"ews/app/meeting"
 	"ews/app/notice"
+	"ews/app/place"
 	"ews/app/plan"
 	"ews/booking"
 	"ews/conf"
@@ -71,6 +72,7 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 		Ledger: countedLedger{term, watch}, Sender: countedSender{s.eliona, watch},
 	}
 	board := &agenda.Board{Zone: c.Zone(), Source: term, Assets: s.eliona, Log: log}
+	sign := &place.Sign{Rooms: term, Directory: calendar, Assets: s.eliona, Log: log}
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r := &runner{
 		version: c.Version, term: term, cancel: cancel, done: make(chan struct{}),
@@ -79,7 +81,7 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 			client.CloseIdleConnections()
 		},
 	}
-	go r.run(running, e, log, office.Run, board.Run, func(ctx context.Context) {
+	go r.run(running, e, log, office.Run, board.Run, sign.Run, func(ctx context.Context) {
 		watch.Run(ctx, term, calendar.NotBefore, e.Compare)
 	})
 	return r, nil

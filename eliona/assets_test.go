@@ -201,12 +201,12 @@ func TestEnsureRoomsGivesNothingBesideAnError(t *testing.T) {
 func TestWriteData(t *testing.T) {
 	a := newAPI(t, says(http.StatusCreated, ""))
 	client := a.client(t)
-	require.NoError(t, client.WriteData(t.Context(), RoomInfo(502, "Blue@Corp.test")))
+	require.NoError(t, client.WriteData(t.Context(), RoomInfo(502, "Blue@Corp.test", "Tower 2")))
 	require.NoError(t, client.WriteData(t.Context(), RoomBookable(502)))
 	calls := a.seen()
 	require.Len(t, calls, 2)
 	require.Equal(t, "PUT /v2/data", calls[0].line())
-	require.JSONEq(t, `{"assetId":502,"subtype":"info","assetTypeName":"ews_room","clientReference":"ews-app","data":{"email":"blue@corp.test"}}`, calls[0].Body)
+	require.JSONEq(t, `{"assetId":502,"subtype":"info","assetTypeName":"ews_room","clientReference":"ews-app","data":{"email":"blue@corp.test","location":"Tower 2"}}`, calls[0].Body)
 	require.JSONEq(t, `{"assetId":502,"subtype":"property","assetTypeName":"ews_room","clientReference":"ews-app","data":{"bookable":1}}`, calls[1].Body)
 
 	for _, bad := range []Data{

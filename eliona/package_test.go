@@ -81,7 +81,7 @@ func TestAssetTypes(t *testing.T) {
 	require.Len(t, files, 2)
 	want := map[string]map[string]string{
 		RootType: {},
-		RoomType: {"bookable": "property digital", "email": "info", "occupancy": "input digital",
+		RoomType: {"bookable": "property digital", "email": "info", "location": "info", "occupancy": "input digital",
 			"current_end": "status", "next_start": "status", "next_end": "status"},
 	}
 	for name, attributes := range want {

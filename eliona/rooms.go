@@ -114,11 +114,12 @@ func roomAsset(project ProjectID, room Room) Asset {
 	}
 }
 
-// RoomInfo is the section info of a room's asset.
-func RoomInfo(id AssetID, address string) Data {
+// RoomInfo is the section info of a room's asset: its address, and where it is
+// if that is known.
+func RoomInfo(id AssetID, address, location string) Data {
 	return Data{
 		AssetID: id, Subtype: SubtypeInfo, AssetType: RoomType,
-		Attributes: map[string]any{"email": normalAddress(address)},
+		Attributes: map[string]any{"email": normalAddress(address), "location": location},
 	}
 }
 

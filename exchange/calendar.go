@@ -202,6 +202,22 @@ func (c *Calendar) Rooms(ctx context.Context) ([]engine.RoomInfo, error) {
 	return rooms, nil
 }
 
+// Location returns where a room is, as its directory entry says ("Office"); empty
+// if it does not. Exchange Web Services tell neither capacity nor floor nor
+// building. It is immediate, and nobody waits for it.
+func (c *Calendar) Location(ctx context.Context, room meeting.Address) (string, error) {
+	found, err := c.client.ResolveNames(engine.AtLeisure(ctx), ews.Mailbox(c.service), string(room))
+	if err != nil {
+		return "", convert(err)
+	}
+	for _, candidate := range found.Candidates {
+		if meeting.AddressOf(candidate.Mailbox.Address) == room {
+			return candidate.Office, nil
+		}
+	}
+	return "", nil
+}
+
 // Changes implements engine.Calendar.
 func (c *Calendar) Changes(ctx context.Context, room meeting.Address, token string) (engine.Delta, error) {
 	page, err := c.client.SyncFolderItems(ctx, ews.Mailbox(room), ews.SyncRequest{State: token})

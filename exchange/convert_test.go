@@ -126,11 +126,11 @@ func TestDirectoryNames(t *testing.T) {
 		want       meeting.Address
 	}{
 		{"nobody", ews.Resolution{Complete: true}, "jane", ""},
-		{"one", ews.Resolution{Candidates: []ews.Address{jane}, Complete: true}, "/o=x", "jane@example.com"},
-		{"one of more than were told", ews.Resolution{Candidates: []ews.Address{jane}}, "/o=x", ""},
-		{"several", ews.Resolution{Candidates: []ews.Address{other, jane}, Complete: true}, "/o=x", ""},
-		{"several, one is it", ews.Resolution{Candidates: []ews.Address{other, jane}, Complete: true}, "JANE@example.com", "jane@example.com"},
-		{"no SMTP address", ews.Resolution{Candidates: []ews.Address{{Address: "/o=x/cn=jane"}}, Complete: true}, "/o=x", ""},
+		{"one", ews.Resolution{Candidates: []ews.Candidate{{Mailbox: jane}}, Complete: true}, "/o=x", "jane@example.com"},
+		{"one of more than were told", ews.Resolution{Candidates: []ews.Candidate{{Mailbox: jane}}}, "/o=x", ""},
+		{"several", ews.Resolution{Candidates: []ews.Candidate{{Mailbox: other}, {Mailbox: jane}}, Complete: true}, "/o=x", ""},
+		{"several, one is it", ews.Resolution{Candidates: []ews.Candidate{{Mailbox: other}, {Mailbox: jane}}, Complete: true}, "JANE@example.com", "jane@example.com"},
+		{"no SMTP address", ews.Resolution{Candidates: []ews.Candidate{{Mailbox: ews.Address{Address: "/o=x/cn=jane"}}}, Complete: true}, "/o=x", ""},
 	} {
 		require.Equal(t, c.want, only(c.resolution, c.entry), c.name)
 	}

@@ -127,11 +127,11 @@ func (d *directory) remember(name string, e entry) {
 // answer, or the one that is the name itself.
 func only(found ews.Resolution, name string) meeting.Address {
 	if len(found.Candidates) == 1 && found.Complete {
-		return valid(found.Candidates[0])
+		return valid(found.Candidates[0].Mailbox)
 	}
 	for _, c := range found.Candidates {
-		if strings.EqualFold(c.Address, name) {
-			return valid(c)
+		if strings.EqualFold(c.Mailbox.Address, name) {
+			return valid(c.Mailbox)
 		}
 	}
 	return ""

@@ -40,6 +40,19 @@ func TestLongRoomListsAreWarnedOf(t *testing.T) {
 	require.Contains(t, sim.logs.String(), "some may be missing")
 }
 
+func TestTheDirectoryTellsWhereRoomsAre(t *testing.T) {
+	sim, w := open(t, simulation{})
+	location, err := w.calendar.Location(t.Context(), "room-3@example.com")
+	require.NoError(t, err)
+	require.Equal(t, "Main building, first floor", location)
+	require.NoError(t, sim.AddRoom(floor, "lake@example.com", "Lake"))
+	for _, address := range []meeting.Address{"lake@example.com", "nobody@example.com", "room-"} {
+		location, err = w.calendar.Location(t.Context(), address)
+		require.NoError(t, err)
+		require.Empty(t, location, address)
+	}
+}
+
 func TestRoomsWithoutAddressAreLeftOut(t *testing.T) {
 	sim, w := open(t, simulation{rewrite: func(op, xml string) string {
 		if op != "GetRooms" {

@@ -15,6 +15,9 @@ const (
 
 type urgencyKey struct{}
 
+// AtLeisure returns a context for calls to a Calendar that nobody waits for.
+func AtLeisure(ctx context.Context) context.Context { return withUrgency(ctx, ForRecords) }
+
 func withUrgency(ctx context.Context, u Urgency) context.Context {
 	return context.WithValue(ctx, urgencyKey{}, u)
 }

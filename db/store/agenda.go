@@ -64,6 +64,35 @@ func (a *Agenda) add(s meeting.Span, at time.Time) {
 	}
 }
 
+// RoomAssets are the bookable assets of a room.
+type RoomAssets struct {
+	Room   meeting.Address
+	Assets []meeting.AssetID
+}
+
+// RoomAssets returns the rooms this configuration works on that have assets.
+func (t *Term) RoomAssets(ctx context.Context) (rooms []RoomAssets, err error) {
+	err = t.db.view(ctx, "the assets of rooms", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx,
+			`select r.mailbox, array_agg(distinct a.asset_id)
+			 from ews.room r join ews.active_room x on x.id = r.id
+			 join ews.asset a on a.configuration_id = r.configuration_id and a.provider_id = r.mailbox and a.described_at is not null
+			 join ews.owned_asset w on w.configuration_id = a.configuration_id and w.asset_id = a.asset_id
+			 where r.configuration_id = $1 group by r.mailbox order by r.mailbox`, t.config)
+		if err != nil {
+			return err
+		}
+		rooms, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (room RoomAssets, err error) {
+			var assets []int32
+			err = row.Scan(&room.Room, &assets)
+			room.Assets = assetIDs(assets)
+			return room, err
+		})
+		return err
+	})
+	return rooms, err
+}
+
 // ProjectRoom is a bookable asset that stands for a room.
 type ProjectRoom struct {
 	Asset meeting.AssetID

@@ -56,6 +56,20 @@ func TestAgendas(t *testing.T) {
 	require.Len(t, agendas(at(0)), 1, "nobody can book it yet")
 }
 
+func TestAssetsOfRooms(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.room("lake@example.com", 10)
+	o.room("hill@example.com", 11)
+	o.exec(`update ews.asset set described_at = now()`)
+	o.room("later@example.com", 12)
+	rooms, err := o.term.RoomAssets(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []store.RoomAssets{
+		{Room: "hill@example.com", Assets: []meeting.AssetID{11}}, {Room: "lake@example.com", Assets: []meeting.AssetID{10}},
+	}, rooms)
+}
+
 func TestRoomsOfAProject(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -69,7 +69,8 @@ func TestGetRoomLists(t *testing.T) {
 func TestResolveNames(t *testing.T) {
 	set := func(last string, n int) string {
 		return `<m:ResolutionSet IncludesLastItemInRange="` + last + `">` +
-			strings.Repeat(`<t:Resolution><t:Mailbox><t:EmailAddress>j@contoso.test</t:EmailAddress></t:Mailbox></t:Resolution>`, n) + `</m:ResolutionSet>`
+			strings.Repeat(`<t:Resolution><t:Mailbox><t:EmailAddress>j@contoso.test</t:EmailAddress></t:Mailbox>`+
+				`<t:Contact><t:DisplayName>Jane</t:DisplayName><t:OfficeLocation> Tower 2 </t:OfficeLocation></t:Contact></t:Resolution>`, n) + `</m:ResolutionSet>`
 	}
 	several := `<m:ResolveNamesResponseMessage ResponseClass="Warning"><m:ResponseCode>ErrorNameResolutionMultipleResults</m:ResponseCode>` + set("false", 2) + `</m:ResolveNamesResponseMessage>`
 	f := newFake(t, answers(
@@ -88,6 +89,9 @@ func TestResolveNames(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, r.Candidates, want.n)
 		require.Equal(t, want.complete, r.Complete)
+		for _, candidate := range r.Candidates {
+			require.Equal(t, "Tower 2", candidate.Office)
+		}
 	}
 	_, err := c.ResolveNames(t.Context(), room, "x")
 	require.Equal(t, ClassNotFoundMailbox, ClassOf(err))

@@ -70,10 +70,16 @@ func (c *Client) GetRooms(ctx context.Context, mailbox Mailbox, list string) (Ro
 	return out, nil
 }
 
+// Candidate is somebody whom ResolveNames found.
+type Candidate struct {
+	Mailbox Address
+	Office  string // contacts:OfficeLocation in the directory, empty if not told
+}
+
 // Resolution is what ResolveNames found: nothing, one mailbox or several
 // candidates.
 type Resolution struct {
-	Candidates []Address
+	Candidates []Candidate
 	Complete   bool // false: the server knows more candidates than it returned
 }
 
@@ -108,7 +114,7 @@ func (c *Client) ResolveNames(ctx context.Context, mailbox Mailbox, entry string
 	}
 	out := Resolution{Complete: m.ResolutionSet.IncludesLast == "" || wire.ParseBool(m.ResolutionSet.IncludesLast)}
 	for _, r := range m.ResolutionSet.Resolutions {
-		out.Candidates = append(out.Candidates, newAddress(r.Mailbox))
+		out.Candidates = append(out.Candidates, Candidate{Mailbox: newAddress(r.Mailbox), Office: strings.TrimSpace(r.Office)})
 	}
 	return out, nil
 }

@@ -42,7 +42,7 @@ func (s *Server) load(seed Seed) error {
 					return fmt.Errorf("policy of room %s: %w", r.Address, err)
 				}
 			}
-			if err := s.addRoom(l.Address, l.Name, r.Address, r.Name, &policy); err != nil {
+			if err := s.addRoom(l.Address, l.Name, r, &policy); err != nil {
 				return err
 			}
 		}
@@ -122,12 +122,12 @@ func (s *Server) list(address, name string) *roomList {
 	return l
 }
 
-func (s *Server) addRoom(listAddress, listName, address, name string, policy *Policy) error {
-	address = normalize(address)
+func (s *Server) addRoom(listAddress, listName string, room SeedRoom, policy *Policy) error {
+	address, name := normalize(room.Address), room.Name
 	b := s.boxes[address]
 	switch {
 	case b == nil:
-		if err := s.createMailbox(Mailbox{Address: address, Name: name}, policy); err != nil {
+		if err := s.createMailbox(Mailbox{Address: address, Name: name, Office: room.Office}, policy); err != nil {
 			return err
 		}
 	case b.room == nil:

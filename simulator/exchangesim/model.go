@@ -345,7 +345,7 @@ func (s *Server) AddRoom(list, smtp, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	policy := DefaultPolicy()
-	return s.addRoom(list, "", smtp, name, &policy)
+	return s.addRoom(list, "", SeedRoom{Address: smtp, Name: name}, &policy)
 }
 
 // RemoveRoom takes a room out of a list; its mailbox stays.

@@ -57,9 +57,13 @@ func (s *Server) opResolveNames(c *call) *soap.Element {
 	for _, b := range found {
 		resolution := soap.New("Resolution", s.mailboxElement("Mailbox", b.Address))
 		if full {
-			resolution.Add(soap.New("Contact", soap.Text("DisplayName", b.Name),
+			contact := soap.New("Contact", soap.Text("DisplayName", b.Name),
 				soap.New("EmailAddresses", soap.Text("Entry", "SMTP:"+b.Address).With("Key", "EmailAddress1")),
-				soap.Text("ContactSource", "ActiveDirectory")))
+				soap.Text("ContactSource", "ActiveDirectory"))
+			if b.Office != "" {
+				contact.Add(soap.Text("OfficeLocation", b.Office))
+			}
+			resolution.Add(contact)
 		}
 		set.Add(resolution)
 	}

@@ -44,6 +44,7 @@ type Mailbox struct {
 	Aliases  []string `json:"aliases,omitempty"`  // proxy addresses
 	LegacyDN string   `json:"legacyDN,omitempty"`
 	Disabled bool     `json:"disabled,omitempty"`
+	Office   string   `json:"office,omitempty"` // where it is, in the directory
 }
 
 // RoomList is a distribution group of rooms.
@@ -58,6 +59,7 @@ type RoomList struct {
 type SeedRoom struct {
 	Address string          `json:"address"`
 	Name    string          `json:"name,omitempty"`
+	Office  string          `json:"office,omitempty"` // where it is, in the directory
 	Policy  json.RawMessage `json:"policy,omitempty"`
 }
 
@@ -139,7 +141,9 @@ func DefaultSeed() Seed {
 		if n > 5 {
 			list = &second
 		}
-		list.Rooms = append(list.Rooms, SeedRoom{Address: fmt.Sprintf("room-%d@%s", n, domain), Name: fmt.Sprintf("Room %d", n)})
+		list.Rooms = append(list.Rooms, SeedRoom{
+			Address: fmt.Sprintf("room-%d@%s", n, domain), Name: fmt.Sprintf("Room %d", n), Office: "Main building, " + strings.ToLower(list.Name),
+		})
 	}
 	seed.RoomLists = []RoomList{first, second}
 	return seed

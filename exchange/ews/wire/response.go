@@ -53,6 +53,7 @@ type ResolveNamesResponse struct {
 			IncludesLast string `xml:"IncludesLastItemInRange,attr"`
 			Resolutions  []struct {
 				Mailbox EmailAddress `xml:"Mailbox"`
+				Office  string       `xml:"Contact>OfficeLocation"`
 			} `xml:"Resolution"`
 		} `xml:"ResolutionSet"`
 	} `xml:"ResponseMessages>ResolveNamesResponseMessage"`
