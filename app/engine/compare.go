@@ -59,7 +59,7 @@ func (e *Engine) reconciling(ctx context.Context) error {
 			if len(round.left) < before {
 				fails = 0
 			}
-			again = e.retryAt(failure, fails).Sub(e.now())
+			again = retryIn(failure, fails)
 			fails++
 		}
 	}
@@ -140,7 +140,7 @@ func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span
 			return nil, nil, err
 		}
 		if deferred {
-			e.inbox.put(hint{Booking: b, told: true, at: e.now().Add(2 * time.Second)})
+			e.inbox.put(hint{Booking: b, told: true, at: time.Now().Add(2 * time.Second)})
 		}
 	}
 	known, err = e.store.BookingsOf(ctx, asset, span)

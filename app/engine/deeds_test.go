@@ -47,7 +47,7 @@ var (
 		{"faults", 1, func(a *arena, d *enginetest.Dice) { a.Calls(a.Random(3+d.Roll(30), d.Roll(2)*40)) }},
 		{"no faults", 1, func(a *arena, _ *enginetest.Dice) { a.Calls(nil) }},
 		{"no database", 1, (*arena).noDatabase},
-		{"clock", 1, func(a *arena, d *enginetest.Dice) { a.lead.Skew(time.Duration(d.Roll(400)-200) * time.Second) }},
+		{"clock", 1, (*arena).clock},
 		{"forget positions", 1, func(a *arena, _ *enginetest.Dice) { a.ForgetPositions() }},
 	}
 	crashes = []deed{
@@ -246,6 +246,15 @@ func (a *arena) noDatabase(d *enginetest.Dice) {
 	pass(time.Duration(d.Roll(40)) * time.Second)
 	a.Calls(nil)
 }
+
+// clock: the clock of the process is set.
+func (a *arena) clock(d *enginetest.Dice) {
+	a.skewed = true
+	a.lead.Skew(time.Duration(d.Roll(2*maxSkew)-maxSkew) * time.Second)
+}
+
+// maxSkew is by how many seconds a clock is wrong at most.
+const maxSkew = 200
 
 // Processes.
 

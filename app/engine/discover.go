@@ -46,7 +46,7 @@ func (e *Engine) discovery(ctx context.Context) error {
 		default:
 			failure := classOf(err)
 			e.log.WarnContext(ctx, "rooms not discovered", "code", failure.Code, "error", err)
-			wait = e.retryAt(failure, fails).Sub(e.now())
+			wait = retryIn(failure, fails)
 			fails++
 		}
 		if !pause(ctx, wait) {

@@ -122,7 +122,7 @@ func New(s Settings, p Ports) *Engine {
 		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
 		watch: p.Observer, log: p.Log, now: p.Now,
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
-		wakeWatch: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s, p.Now),
+		wakeWatch: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s),
 		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(),
 		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{},
 	}

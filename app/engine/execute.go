@@ -369,6 +369,16 @@ func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.
 	if err != nil {
 		return err
 	}
+	gone, err := j.goneWith(ctx, o)
+	if err != nil {
+		return j.end(ctx, sent, err)
+	}
+	if len(gone) > 0 {
+		if err := j.store.Fail(ctx, j.claim, sent, "group_gone"); err != nil {
+			return err
+		}
+		return j.seeGone(ctx, gone)
+	}
 	return j.sendCancellation(ctx, o, sent)
 }
 
@@ -385,9 +395,12 @@ func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent 
 		return j.end(ctx, sent, err)
 	}
 	j.log.InfoContext(ctx, "booking cancelled", "booking", o.Booking, "reason", reason)
-	swept, err := j.swept(ctx, o)
+	swept, err := j.goneWith(ctx, o)
 	if err != nil {
 		return err // the cancellation stays open, and is repeated
+	}
+	if len(swept) > 0 {
+		j.log.WarnContext(ctx, "the Booking app cancelled a whole group instead of one booking: the others are made again", "bookings", len(swept))
 	}
 	return j.apply(ctx, &sent, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		for _, id := range swept {
@@ -404,15 +417,25 @@ func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent 
 	})
 }
 
-// swept lists the occurrences whose bookings went with the one that was just
-// cancelled: a Booking app may cancel a whole group. One booking that is gone
-// may be a person's doing; all at once are not.
-func (j *job) swept(ctx context.Context, cancelled *meeting.Occurrence) ([]meeting.OccurrenceID, error) {
-	var gone []meeting.OccurrenceID
+// goneWith lists the occurrences that are without their bookings, although
+// nobody told of it: all of the group but the given one, two at least, or none
+// at all.
+//
+// It is asked before and after one booking is cancelled. Before, it was a
+// person who cancelled the group. After, it was the Booking app, which may
+// cancel a whole group where one booking was meant.
+func (j *job) goneWith(ctx context.Context, given *meeting.Occurrence) ([]meeting.OccurrenceID, error) {
+	var others []*meeting.Occurrence
 	for _, o := range j.m.Occurrences {
-		if o.ID == cancelled.ID || !o.BookingLive || o.Booking == 0 {
-			continue
+		if o.ID != given.ID && o.BookingLive && o.Booking != 0 {
+			others = append(others, o)
 		}
+	}
+	if len(others) < 2 {
+		return nil, nil
+	}
+	gone := make([]meeting.OccurrenceID, 0, len(others))
+	for _, o := range others {
 		b, found, err := j.bookings.Get(ctx, o.Booking)
 		if err != nil {
 			j.report(ctx, "booking", classOf(err))
@@ -423,9 +446,5 @@ func (j *job) swept(ctx context.Context, cancelled *meeting.Occurrence) ([]meeti
 		}
 		gone = append(gone, o.ID)
 	}
-	if len(gone) < 2 {
-		return nil, nil
-	}
-	j.log.WarnContext(ctx, "the Booking app cancelled a whole group instead of one booking: the others are made again", "bookings", len(gone))
 	return gone, nil
 }

@@ -36,6 +36,11 @@ func jitter(d time.Duration) time.Duration {
 
 // retryAt says when to try again after a failure.
 func (e *Engine) retryAt(err *Error, attempts int) time.Time {
+	return e.now().Add(retryIn(err, attempts))
+}
+
+// retryIn says how long to wait after a failure.
+func retryIn(err *Error, attempts int) time.Duration {
 	wait := backoff(attempts)
 	switch err.Class {
 	case Throttled:
@@ -46,7 +51,7 @@ func (e *Engine) retryAt(err *Error, attempts int) time.Time {
 		wait = 200 * time.Millisecond
 	case Transient, InvalidToken, NoMailbox, NotFound, Refused, Unmatched:
 	}
-	return e.now().Add(wait)
+	return wait
 }
 
 // report keeps the configuration's status: what only an administrator can mend

@@ -163,6 +163,7 @@ type arena struct {
 	others   []*enginetest.Process // that were replaced
 	started  int
 	series   int
+	skewed   bool // a clock was set while a process ran
 	begin    time.Time
 }
 

@@ -92,7 +92,7 @@ func (e *ear) Changed(_ context.Context, bookings []Booking) {
 // observing looks at bookings that something was told of.
 func (e *Engine) observing(ctx context.Context) error {
 	for {
-		due, next := e.inbox.take(e.now())
+		due, next := e.inbox.take(time.Now())
 		group, looking := errgroup.WithContext(ctx)
 		group.SetLimit(e.Workers)
 		for _, h := range due {
@@ -123,9 +123,9 @@ func (e *Engine) observeOrRepeat(ctx context.Context, h hint) error {
 		failure := classOf(err)
 		e.report(ctx, "booking", failure)
 		e.log.WarnContext(ctx, "booking not read", "booking", h.ID, "code", failure.Code, "error", err)
-		h.at = e.retryAt(failure, h.try)
+		h.at = time.Now().Add(retryIn(failure, h.try))
 	default:
-		h.at = e.now().Add(min(200*time.Millisecond<<min(h.try, 4), 2*time.Second))
+		h.at = time.Now().Add(min(200*time.Millisecond<<min(h.try, 4), 2*time.Second))
 	}
 	h.try++
 	e.inbox.put(h)

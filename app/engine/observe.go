@@ -67,5 +67,5 @@ func (j *job) follow(op plan.Op) {
 
 // settled reports that the meeting came to rest.
 func (j *job) settled() {
-	j.watch.Settled(j.carried, j.claim.Waited+j.now().Sub(j.began), j.claim.Import)
+	j.watch.Settled(j.carried, j.claim.Waited+time.Since(j.began), j.claim.Import)
 }

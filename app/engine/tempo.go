@@ -33,7 +33,6 @@ const (
 type tempo struct {
 	interval time.Duration
 	spare    float64 // polls per second; negative: no limit
-	now      func() time.Time
 
 	mu      sync.Mutex
 	active  map[meeting.RoomID]time.Time // until when
@@ -46,9 +45,9 @@ type tempo struct {
 // pollShare is the part of all requests that polling may use.
 const pollShare = 0.35
 
-func newTempo(s Settings, now func() time.Time) *tempo {
+func newTempo(s Settings) *tempo {
 	t := &tempo{
-		interval: s.RefreshInterval, spare: -1, now: now,
+		interval: s.RefreshInterval, spare: -1,
 		active: map[meeting.RoomID]time.Time{}, watched: map[meeting.Address]bool{},
 		asked: map[meeting.Address]time.Time{},
 	}
@@ -62,7 +61,7 @@ func newTempo(s Settings, now func() time.Time) *tempo {
 func (t *tempo) stir(d time.Duration, rooms ...meeting.RoomID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	until := t.now().Add(d)
+	until := time.Now().Add(d)
 	for _, room := range rooms {
 		if until.After(t.active[room]) {
 			t.active[room] = until
@@ -75,7 +74,7 @@ func (t *tempo) stir(d time.Duration, rooms ...meeting.RoomID) {
 func (t *tempo) ask(rooms []meeting.Room) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now := time.Now()
 	for room, until := range t.asked {
 		if !now.Before(until) {
 			delete(t.asked, room)
@@ -114,7 +113,7 @@ func (t *tempo) watch(rooms []meeting.Address, on bool) int {
 func (t *tempo) pause(d time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now := time.Now()
 	news := !now.Before(t.paused)
 	if until := now.Add(d); until.After(t.paused) {
 		t.paused, t.calm = until, until.Add(calmAfter)
@@ -126,14 +125,14 @@ func (t *tempo) pause(d time.Duration) bool {
 func (t *tempo) pausedFor() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return max(0, t.paused.Sub(t.now()))
+	return max(0, t.paused.Sub(time.Now()))
 }
 
 // next returns the time until the next poll of a room, one of so many.
 func (t *tempo) next(id meeting.RoomID, address meeting.Address, rooms int) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now := time.Now()
 	for room, until := range t.active {
 		if !now.Before(until) {
 			delete(t.active, room)

@@ -24,7 +24,7 @@ func address(room meeting.RoomID) meeting.Address {
 
 func TestActiveRoomsArePolledMoreOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newTempo(Settings{RefreshInterval: time.Minute, Requests: 6000}, time.Now)
+		p := newTempo(Settings{RefreshInterval: time.Minute, Requests: 6000})
 		p.stir(changedFor, 1)
 		p.stir(time.Second, 1) // a shorter reason takes nothing away
 		about(t, 10*time.Second, p.next(1, address(1), 100))
@@ -38,7 +38,7 @@ func TestActiveRoomsArePolledMoreOften(t *testing.T) {
 func TestNoRoomIsPolledLessOftenThanConfigured(t *testing.T) {
 	for _, interval := range []time.Duration{time.Second, 4 * time.Second, 10 * time.Second, time.Minute, time.Hour, 24 * time.Hour} {
 		for _, requests := range []int{0, 60, 6000} {
-			p := newTempo(Settings{RefreshInterval: interval, Requests: requests}, time.Now)
+			p := newTempo(Settings{RefreshInterval: interval, Requests: requests})
 			for room := range meeting.RoomID(2000) {
 				p.stir(time.Hour, room)
 			}
@@ -56,7 +56,7 @@ func TestNoRoomIsPolledLessOftenThanConfigured(t *testing.T) {
 func TestActiveRoomsShareWhatIsLeft(t *testing.T) {
 	const requests, rooms = 6000, 600
 	for _, active := range []int{1, 100, 300, 600} {
-		p := newTempo(Settings{RefreshInterval: time.Minute, Requests: requests}, time.Now)
+		p := newTempo(Settings{RefreshInterval: time.Minute, Requests: requests})
 		for room := range active {
 			p.stir(time.Hour, meeting.RoomID(room+1))
 		}
@@ -66,13 +66,13 @@ func TestActiveRoomsShareWhatIsLeft(t *testing.T) {
 		}
 		require.Less(t, perMinute+rooms, pollShare*requests*5/4+1, "with the shortening by jitter")
 	}
-	busy := newTempo(Settings{RefreshInterval: time.Minute, Requests: 60}, time.Now)
+	busy := newTempo(Settings{RefreshInterval: time.Minute, Requests: 60})
 	busy.stir(time.Hour, 1)
 	about(t, time.Minute, busy.next(1, address(1), rooms), "nothing is left")
 }
 
 func TestWatchedRoomsNeedNotBePolledMoreOften(t *testing.T) {
-	p := newTempo(Settings{RefreshInterval: time.Minute}, time.Now)
+	p := newTempo(Settings{RefreshInterval: time.Minute})
 	p.stir(time.Hour, 1, 2)
 	p.watch([]meeting.Address{address(1)}, true)
 	about(t, time.Minute, p.next(1, address(1), 2))
@@ -83,7 +83,7 @@ func TestWatchedRoomsNeedNotBePolledMoreOften(t *testing.T) {
 
 func TestAfterAPauseNoRoomIsPolledEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newTempo(Settings{RefreshInterval: time.Minute}, time.Now)
+		p := newTempo(Settings{RefreshInterval: time.Minute})
 		p.stir(24*time.Hour, 1)
 		require.Zero(t, p.pausedFor())
 		require.True(t, p.pause(time.Minute))

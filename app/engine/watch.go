@@ -22,7 +22,7 @@ func (e *Engine) watching(ctx context.Context) error {
 		return nil
 	}
 	group, running := errgroup.WithContext(ctx)
-	hints := &hints{due: map[meeting.Address]time.Time{}, ready: make(chan struct{}, 1), now: e.now, tempo: e.tempo, observer: e.watch}
+	hints := &hints{due: map[meeting.Address]time.Time{}, ready: make(chan struct{}, 1), tempo: e.tempo, observer: e.watch}
 	group.Go(func() error { return e.following(running, hints) })
 	group.Go(func() error {
 		e.watchAll(withUrgency(running, ForRecords), watcher, hints)
@@ -127,7 +127,6 @@ type hints struct {
 	mu       sync.Mutex
 	due      map[meeting.Address]time.Time
 	ready    chan struct{}
-	now      func() time.Time
 	tempo    *tempo
 	observer Observer
 }
@@ -144,7 +143,7 @@ func (h *hints) Changed(room meeting.Address) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.due[room]; !ok {
-		h.due[room] = later(h.now().Add(gather), h.tempo.restless(room))
+		h.due[room] = later(time.Now().Add(gather), h.tempo.restless(room))
 	}
 	wake(h.ready)
 }
@@ -161,7 +160,7 @@ func later(a, b time.Time) time.Time {
 func (h *hints) take() (rooms map[meeting.Address]bool, next time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := h.now()
+	now := time.Now()
 	rooms, next = map[meeting.Address]bool{}, time.Minute
 	for room, due := range h.due {
 		if due.After(now) {

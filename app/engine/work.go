@@ -50,7 +50,7 @@ func (e *Engine) working(ctx context.Context) error {
 		cancel() // ends the wait for them
 	}()
 	failed := make(chan error, 1)
-	active := e.now()
+	active := time.Now()
 	for {
 		n := e.takeFree(ctx, free)
 		if n == 0 {
@@ -83,12 +83,12 @@ func (e *Engine) working(ctx context.Context) error {
 		default:
 		}
 		if len(claims) > 0 {
-			active = e.now()
+			active = time.Now()
 			continue
 		}
 		// What becomes due by time alone follows from something that happened.
 		wait := lookOften
-		if e.now().Sub(active) > quietAfter {
+		if time.Since(active) > quietAfter {
 			wait = lookSeldom
 		}
 		woken, ok := pauseOrWake(ctx, wait, e.wakeWork)
@@ -96,7 +96,7 @@ func (e *Engine) working(ctx context.Context) error {
 			return nil
 		}
 		if woken {
-			active = e.now()
+			active = time.Now()
 		}
 	}
 }
@@ -146,7 +146,7 @@ type job struct {
 
 // work brings one meeting to rest, or as far as it gets.
 func (e *Engine) work(ctx context.Context, stop <-chan struct{}, c Claim) error {
-	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting), began: e.now(), refused: map[opKey]error{}}
+	j := &job{Engine: e, claim: c, stop: stop, log: e.log.With("meeting", c.Meeting), began: time.Now(), refused: map[opKey]error{}}
 	if c.Import {
 		ctx = withUrgency(ctx, ForRecords)
 	}
@@ -245,10 +245,10 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		started := j.now()
+		started := time.Now()
 		j.follow(op)
 		if err := j.execute(ctx, op); err != nil {
-			j.watch.Operated(op.Kind, classOf(err).Code, j.now().Sub(started))
+			j.watch.Operated(op.Kind, classOf(err).Code, time.Since(started))
 			err = fmt.Errorf("%s: %w", op.Kind, err)
 			if !refusal(err) {
 				return time.Time{}, err
@@ -256,11 +256,11 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 			j.refused[keyOf(op)] = err
 			continue
 		}
-		j.watch.Operated(op.Kind, "", j.now().Sub(started))
+		j.watch.Operated(op.Kind, "", time.Since(started))
 		for _, item := range op.Items {
 			written = append(written, item.Occurrence)
 		}
-		j.log.DebugContext(ctx, "operation done", "op", op.Kind, "took", j.now().Sub(started))
+		j.log.DebugContext(ctx, "operation done", "op", op.Kind, "took", time.Since(started))
 	}
 	return j.now().Add(time.Second), nil
 }

@@ -215,7 +215,7 @@ func (j *job) lookForMissing(ctx context.Context, items []plan.Item) error {
 
 // observeGone looks which of these bookings no longer live, and stores it.
 func (j *job) observeGone(ctx context.Context, items []plan.Item) (bool, error) {
-	gone := map[meeting.OccurrenceID]bool{}
+	var gone []meeting.OccurrenceID
 	for _, item := range items {
 		b, found, err := j.bookings.Get(ctx, item.Booking)
 		if err != nil {
@@ -223,15 +223,20 @@ func (j *job) observeGone(ctx context.Context, items []plan.Item) (bool, error) 
 			return false, err
 		}
 		if !found || b.Cancelled {
-			gone[item.Occurrence] = true
+			gone = append(gone, item.Occurrence)
 		}
 	}
 	if len(gone) == 0 {
 		return false, nil
 	}
-	return true, j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
-		for _, o := range m.Occurrences {
-			if gone[o.ID] {
+	return true, j.seeGone(ctx, gone)
+}
+
+// seeGone stores that bookings no longer live, as a person's doing.
+func (j *job) seeGone(ctx context.Context, gone []meeting.OccurrenceID) error {
+	return j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+		for _, id := range gone {
+			if o := m.Occurrence(id); o != nil {
 				o.SeeBooking(false, meeting.Span{}, nil, at.Tick)
 			}
 		}

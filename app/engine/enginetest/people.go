@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ews/app/meeting"
+	"ews/app/plan"
 )
 
 // Rooms returns the addresses of all rooms.
@@ -257,6 +258,9 @@ func (w *World) cancelled(b *booking) {
 		c := w.exchange.copyOf(b.of)
 		if c != nil && !hasMailbox(c.mailbox) && w.clock.Sub(c.touched) < 30*time.Second {
 			f.Unheard = true // the organizer asks the rooms again at the same time
+		}
+		if r, _ := w.database.byBooking(b.ID); r != nil && r.open != nil && r.open.Intent.Kind == plan.CancelBooking {
+			f.Unheard = true // nobody can tell it from a Booking app that cancels a whole group for us
 		}
 	}
 }
