@@ -243,6 +243,29 @@ func TestADateThatTheBookingAppRefusesWaitsAlone(t *testing.T) {
 	})
 }
 
+// A person cancels a whole group, and before that is told, one of its dates
+// leaves Outlook: the other bookings were not cancelled along with our one.
+func TestAGroupThatAPersonCancelledIsNotMadeAgain(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		var dates []enginetest.Slot
+		for i := range 3 {
+			dates = append(dates, enginetest.Slot{UID: "series", Key: meeting.KeyOf(s.hour(i).Start)})
+			s.Invite("anna@example.com", dates[i], s.hour(i), s.Rooms()[:1], new(enginetest.Dice))
+		}
+		pass(time.Minute)
+		require.Equal(t, 3, s.LiveBookings())
+		s.fail(enginetest.Bookings, "Write", func(int, enginetest.Call) *enginetest.Fault { return nil })
+
+		lost := enginetest.Dice(5)
+		s.CancelGroup(s.Bookings()[0], &lost)
+		s.CancelMeeting(dates[0], new(enginetest.Dice))
+		pass(5 * time.Minute)
+		require.Zero(t, s.LiveBookings())
+		require.Empty(t, s.calls(), "none is written again")
+		s.same(t)
+	})
+}
+
 // A date whose booking cannot be cancelled keeps no other date waiting.
 func TestARefusedOperationHoldsUpNoOtherDate(t *testing.T) {
 	onStage(t, settings(), func(t *testing.T, s *stage) {
