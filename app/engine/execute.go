@@ -374,7 +374,7 @@ func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.
 		return j.end(ctx, sent, err)
 	}
 	if len(gone) > 0 {
-		if err := j.store.Fail(ctx, j.claim, sent, "group_gone"); err != nil {
+		if err := j.store.Fail(ctx, j.claim, sent, "booking_gone"); err != nil {
 			return err
 		}
 		return j.seeGone(ctx, gone)
