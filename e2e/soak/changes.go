@@ -72,7 +72,9 @@ func (c *crowd) change(ctx context.Context, t *thing, side string, request map[s
 	c.mu.Lock()
 	before := len(t.wishes)
 	w := c.seen(t, side)
-	w.side, w.settled = side, settled
+	// What Eliona asks for in a partner's meeting nobody but the partner can do:
+	// the booking goes back to what Exchange says.
+	w.side, w.settled = side, settled && (side == outlook || t.mailbox != partner)
 	alter(&w)
 	request["start"], request["end"] = w.start, w.end
 	if request["action"] == "change-rooms" {
