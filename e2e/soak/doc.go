@@ -39,6 +39,10 @@
 // Between writing it and storing its number a crash leaves the app without any
 // mark by which it could know the booking again (docs/decisions/0004).
 //
+// No request takes effect more than two seconds after it was sent by a process
+// that is gone (docs/decisions/0012): what a service holds up for longer goes with
+// its client.
+//
 // The clocks that are wrong are those of Exchange and Entra. The app and its
 // database share the machine's clock; that they differ is tested in memory, by
 // app/engine/enginetest.

@@ -112,7 +112,7 @@ func (w *weather) rules() []map[string]any {
 		exchange("resetAfterBody", 0.03),
 		exchange("truncate", 0.05),
 		exchange("oversize", 0.02, "count", 1),
-		exchange("delay", 0.05, "delayMilliseconds", 100+d.IntN(2500)),
+		exchange("delay", 0.05, "delayMilliseconds", 100+d.IntN(1900)),
 		exchange("resetBefore", 0.3, "operation", "GetStreamingEvents"),
 		{"service": "entra", "kind": "status", "status": 503, "probability": chance(0.3)},
 		{"service": "entra", "kind": "delay", "delayMilliseconds": d.IntN(3000), "probability": chance(0.3)},

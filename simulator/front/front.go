@@ -220,11 +220,17 @@ func discard(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
 func isUpgrade(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
 
-// pause waits and tells whether the client is still there.
+// pause waits and tells whether the client is still there. That is noticed only
+// once its request was received completely.
 func pause(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -1,6 +1,7 @@
 package front_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -55,6 +56,24 @@ func (f fixture) put(t *testing.T, path string) (int, string, http.Header, error
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(body), response.Header, err
+}
+
+// A request that is held up goes with its client, as in a queue before a server.
+func TestADelayEndsWithItsClient(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.faults.Add(fault.Rule{Service: "thing", Kind: fault.Delay, DelayMilliseconds: 60_000})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, f.url+"/v2/things/1", strings.NewReader("abc"))
+	require.NoError(t, err)
+	time.AfterFunc(50*time.Millisecond, cancel)
+	response, err := httpClient.Do(request)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	require.ErrorIs(t, err, context.Canceled)
+	require.Eventually(t, func() bool { return f.stats.Snapshot()["thing"]["PUT /things/{}"].Requests == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Zero(t, f.served.Load())
 }
 
 func TestFaultKinds(t *testing.T) {
