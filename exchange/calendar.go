@@ -74,6 +74,7 @@ type Calendar struct {
 	log     *slog.Logger
 	names   *directory
 	recent  recent
+	made    made
 
 	// keepsUIDs is set once the server kept a UID of ours: it need not be asked
 	// each time.

@@ -97,6 +97,12 @@ func (d *detailsRead) isKnown(item *ews.CalendarItem) bool {
 			return true
 		}
 	}
+	if organizer, ok := d.made.organizer(uidOf(item)); ok && item.Type == ews.Single {
+		k = identity(item)
+		k.Organizer = organizer
+		d.out[id] = k
+		return true
+	}
 	return false
 }
 

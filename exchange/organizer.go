@@ -24,6 +24,7 @@ func (c *Calendar) Create(ctx context.Context, mailbox meeting.Address, d engine
 	if err != nil {
 		return meeting.Copy{}, convert(err)
 	}
+	c.made.put(d.UID, mailbox)
 	placed := meeting.Copy{Live: true, Mailbox: mailbox, Item: meeting.ItemID(made.ID), UID: d.UID, Span: d.Span}
 	if c.keepsUIDs.Load() {
 		return placed, nil
@@ -265,6 +266,7 @@ func (c *Calendar) Update(ctx context.Context, p engine.Place, from meeting.Copy
 			return meeting.Copy{}, convert(err)
 		}
 	}
+	c.made.forget(p.UID)
 	changed, err := c.client.UpdateItem(ctx, ews.Mailbox(p.Mailbox), ews.ByID(id), update)
 	if err != nil {
 		return meeting.Copy{}, convert(err)

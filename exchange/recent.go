@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"ews/app/meeting"
 	"ews/exchange/ews"
 )
 
@@ -37,4 +38,37 @@ func (r *recent) take(id ews.ItemID) *ews.CalendarItem {
 	item := r.items[i]
 	r.items = slices.Delete(r.items, i, i+1)
 	return item
+}
+
+// made are the meetings made last, by their organizers: their rooms' calendars
+// tell nothing new of them.
+type made struct {
+	mu         sync.Mutex
+	organizers map[meeting.UID]meeting.Address
+}
+
+// manyMade is how many meetings are remembered before all are forgotten.
+const manyMade = 1000
+
+func (m *made) put(uid meeting.UID, organizer meeting.Address) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.organizers == nil || len(m.organizers) >= manyMade {
+		m.organizers = map[meeting.UID]meeting.Address{}
+	}
+	m.organizers[uid] = organizer
+}
+
+func (m *made) forget(uid meeting.UID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.organizers, uid)
+}
+
+// organizer returns who organizes a meeting that was made a while ago.
+func (m *made) organizer(uid meeting.UID) (meeting.Address, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	organizer, ok := m.organizers[uid]
+	return organizer, ok
 }

@@ -130,6 +130,24 @@ func TestRequestsOfABooking(t *testing.T) {
 	}))
 }
 
+// What a room shows of a meeting that we made is known, until we change it.
+func TestRequestsToSeeAMeetingOfOurs(t *testing.T) {
+	_, w := open(t, simulation{})
+	room, d := w.rooms[0], w.draft(w.rooms[0])
+	made, err := w.calendar.Create(w.ctx, w.organizer, d)
+	w.NoError(err)
+	h := held{mailbox: w.organizer, uid: made.UID, id: ews.ItemID{ID: string(made.Item)}, span: d.Span}
+	w.removeLater(h)
+	w.accepted(room, h, 1)
+	require.Equal(t, map[string]int{"FindItem": 1}, w.spent(func() { require.Len(t, w.look(room, around(h.span), nil), 1) }))
+
+	place := h.place()
+	place.Item = made.Item
+	w.update(place, engine.Change{Span: later(h.span, time.Hour)})
+	w.until("the room follows", func() bool { return w.sightings(room, h)[""].Span == later(h.span, time.Hour) })
+	require.Equal(t, map[string]int{"FindItem": 1, "GetItem": 1}, w.spent(func() { w.look(room, around(h.span), nil) }))
+}
+
 func TestManyCallsNeedOneToken(t *testing.T) {
 	sim, w := open(t, simulation{})
 	w.crowd(5)

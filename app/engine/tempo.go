@@ -108,6 +108,13 @@ func (t *tempo) watch(rooms []meeting.Address, on bool) int {
 	return len(t.watched)
 }
 
+// tells reports whether the calendar tells of changes in the room by itself.
+func (t *tempo) tells(room meeting.Address) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.watched[room]
+}
+
 // pause notes that the calendar wants no calls for a while. It reports whether
 // that is news.
 func (t *tempo) pause(d time.Duration) bool {

@@ -299,8 +299,21 @@ func (j *job) plan(m *meeting.Meeting) plan.Plan {
 	}
 	j.planned = *rooms
 	return plan.For(plan.Input{
-		Meeting: m, Rooms: *rooms, RoomOf: of.room, Window: j.window(), Now: j.now(), Policy: j.Policy,
+		Meeting: m, Rooms: *rooms, RoomOf: of.room, Window: j.window(), Now: j.now(), Policy: j.Policy, Told: j.told(m, *rooms),
 	})
+}
+
+// told tells whether the calendar notifies of changes in all of the meeting's
+// rooms.
+func (j *job) told(m *meeting.Meeting, rooms map[meeting.RoomID]meeting.Room) bool {
+	for _, o := range m.Occurrences {
+		for _, c := range o.Cells {
+			if !j.tempo.tells(rooms[c.Room].Address) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (j *job) lookAgain(m *meeting.Meeting, occurrences []meeting.OccurrenceID) {

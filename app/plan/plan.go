@@ -110,6 +110,7 @@ type Input struct {
 	Window  meeting.Span                       // in which the rooms' calendars are read; invalid: all of them
 	Now     time.Time
 	Policy  Policy
+	Told    bool // changes in its rooms' calendars are told at once
 }
 
 // order is the order in which operations are worth doing: what frees rooms
@@ -273,11 +274,16 @@ func (p *planner) rest(o *meeting.Occurrence, k view) (add, remove []meeting.Roo
 }
 
 // await polls the organizer's copy at 0.5 s, 1 s, 2 s, 4 s ... after the
-// change; a room that was still silent when its time was over is reported and
-// then asked rarely, since its own change feed tells as well. A time in which the
-// copy could not be read says nothing of the room.
+// change, and from 2 s on where rooms tell by themselves that they accept; a room
+// that was still silent when its time was over is reported and then asked rarely,
+// since its own change feed tells as well. A time in which the copy could not be
+// read says nothing of the room.
 func (p *planner) await(o *meeting.Occurrence, e exchangeView) {
-	step := min(max(o.CopyCheckedAt.Sub(o.AskedAt), 500*time.Millisecond), 30*time.Second)
+	first := 500 * time.Millisecond
+	if p.Told {
+		first = 2 * time.Second
+	}
+	step := min(max(o.CopyCheckedAt.Sub(o.AskedAt), first), 30*time.Second)
 	if p.Now.Sub(o.AskedAt) > p.Policy.AnswerTimeout {
 		if o.CopyCheckedAt.Before(o.AskedAt.Add(p.Policy.AnswerTimeout)) {
 			p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/stretchr/testify/require"
+
 	"ews/app/meeting"
 	"ews/app/plan"
 )
@@ -581,5 +583,24 @@ func TestOrderOfOperations(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("order differs (-want +got):\n%s", diff)
+	}
+}
+
+// Rooms that tell by themselves when they accept need not be asked about before.
+func TestTheOrganizersCopyIsAskedLaterWhereRoomsTell(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	span := meeting.SpanOf(now.Add(time.Hour), now.Add(2*time.Hour))
+	m := &meeting.Meeting{ID: 1, UID: "u", Origin: meeting.Eliona, Organizer: "alice@example.com", Occurrences: []*meeting.Occurrence{{
+		ID: 1, Booking: 7, BookingLive: true, BookingSpan: span, Assets: []meeting.AssetID{10},
+		Copy: meeting.CopyLive, CopySpan: span, CopyCheckedAt: now, AskedBy: meeting.Us, AskedAt: now,
+		Cells: []meeting.Cell{{Room: 1, Invited: true}},
+	}}}
+	rooms := map[meeting.RoomID]meeting.Room{1: {ID: 1, Address: "room-1@example.com", Assets: []meeting.AssetID{10}}}
+	for told, wait := range map[bool]time.Duration{false: 500 * time.Millisecond, true: 2 * time.Second} {
+		in := plan.Input{Meeting: m, Rooms: rooms, Now: now, Policy: plan.DefaultPolicy(), Told: told}
+		require.Equal(t, now.Add(wait), plan.For(in).Wake)
+		in.Now = now.Add(wait)
+		require.Equal(t, []plan.Op{ask()}, plan.For(in).Ops)
 	}
 }

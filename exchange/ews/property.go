@@ -94,7 +94,8 @@ var viewFields = []string{
 	"item:Subject", "item:Sensitivity", "item:LastModifiedTime",
 	"calendar:UID", "calendar:Start", "calendar:End", "calendar:OriginalStart", "calendar:IsAllDayEvent",
 	"calendar:LegacyFreeBusyStatus", "calendar:Location", "calendar:IsMeeting", "calendar:IsCancelled", "calendar:IsRecurring",
-	"calendar:CalendarItemType", "calendar:MyResponseType", "calendar:Organizer", "calendar:AppointmentState",
+	"calendar:CalendarItemType", "calendar:MyResponseType", "calendar:Organizer",
+	"calendar:AppointmentSequenceNumber", "calendar:AppointmentState",
 }
 
 // findFields are enough to choose among several hits of a search.
