@@ -215,7 +215,7 @@ func requireInitialised(t *testing.T, s *stage.Stage) {
 		attributes[a.Name+" "+a.Subtype] = a.Digital
 	}
 	require.Equal(t, map[string]bool{
-		"bookable property": true, "email info": false, "occupancy input": true,
+		"bookable property": true, "email info": false, "location info": false, "occupancy input": true,
 		"current_end status": false, "next_start status": false, "next_end status": false,
 	}, attributes)
 }
