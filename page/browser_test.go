@@ -71,7 +71,7 @@ func TestThePageInABrowser(t *testing.T) {
 		require.Equal(t, []string{"retry 1 guard-6", "resync 1"}, w.done())
 		require.Contains(t, p.Text(".feedback"), "All calendars are read")
 		require.Contains(t, p.Text("body"), "Refresh")
-		require.NotContains(t, p.Text("body"), "update by itself", "what needs scripts is not offered")
+		require.NotContains(t, p.Text("body"), "update automatically", "what needs scripts is not offered")
 	})
 
 	t.Run("a configuration is checked, again with somebody's mailbox", func(t *testing.T) {

@@ -30,15 +30,23 @@ func checkOf(r reader, config int64, mailbox string, report apiserver.CheckRepor
 	here.Done = ""
 	v := checkView{
 		Frame: frameOf(r.speech, here), ID: strconv.FormatInt(config, 10), Outcome: r.outcome(report.Status), Mailbox: mailbox,
-		Took: r.length(time.Duration(report.DurationMilliseconds) * time.Millisecond), Back: here.Query(),
+		Took: r.took(report.DurationMilliseconds), Back: here.Query(),
 	}
 	for _, s := range report.Steps {
 		v.Steps = append(v.Steps, stepView{
 			Title: r.say(s.Title), About: s.About, Status: r.outcome(s.Status), Text: r.say(s.Text), Fix: r.say(s.Fix), Code: s.Code,
-			Detail: s.Detail, Took: r.say("%d ms", s.DurationMilliseconds),
+			Detail: s.Detail, Took: r.took(s.DurationMilliseconds),
 		})
 	}
 	return v
+}
+
+// took is a duration in milliseconds as far as they matter.
+func (r reader) took(milliseconds int64) string {
+	if milliseconds < 2000 {
+		return r.say("%d ms", milliseconds)
+	}
+	return r.length(time.Duration(milliseconds) * time.Millisecond)
 }
 
 func (r reader) outcome(s apiserver.CheckStatus) mark {
@@ -46,7 +54,7 @@ func (r reader) outcome(s apiserver.CheckStatus) mark {
 	case apiserver.Failed:
 		return mark{"bad", r.say("does not work")}
 	case apiserver.Warning:
-		return mark{"warn", r.say("in order, with a warning")}
+		return mark{"warn", r.say("warning")}
 	case apiserver.Skipped:
 		return mark{"off", r.say("not tried")}
 	case apiserver.Ok:

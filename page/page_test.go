@@ -225,8 +225,8 @@ func TestACheckTellsWhatItFound(t *testing.T) {
 	address := serve(t, w)
 	for language, want := range map[string][]string{
 		"en": {
-			"Check of configuration 1 does not work", "It took 8 s. Nothing was changed.", "Calendar of a room: room-5@example.com does not work",
-			"The address has no mailbox", "What helps:", "ErrorNonExistentMailbox", "certificate valid until", "Booking app in order, with a warning", "not tried",
+			"Check of configuration 1 does not work", "It took 8 s. Nothing was changed.", "does not work Calendar of a room: room-5@example.com",
+			"The address has no mailbox", "What helps:", "ErrorNonExistentMailbox", "certificate valid until", "warning Booking app", "not tried",
 		},
 		"de": {"Prüfung der Konfiguration 1 funktioniert nicht", "Kalender eines Raums: room-5@example.com"},
 		"fr": {"Vérification de la configuration 1", "Calendrier d’une salle"},

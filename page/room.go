@@ -103,7 +103,7 @@ func (r reader) roomState(room apiserver.RoomStatus) mark {
 	case room.LastRead == nil:
 		return mark{"wait", r.say("not read yet")}
 	}
-	return mark{"good", r.say("in step")}
+	return mark{"good", r.say("in sync")}
 }
 
 func (r reader) roomFacts(room apiserver.RoomStatus) []fact {

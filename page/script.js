@@ -15,7 +15,17 @@
     history.replaceState(null, "", address);
   }
 
-  const busy = () => document.hidden || !auto.checked || String(document.getSelection()) !== "";
+  // A check takes up to a minute.
+  let checking = false;
+  document.addEventListener("submit", ({ submitter }) => {
+    if (!submitter || !submitter.dataset.waiting) return;
+    checking = true;
+    submitter.textContent = submitter.dataset.waiting;
+    submitter.setAttribute("aria-busy", "true");
+  });
+  window.addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); }); // back from the result
+
+  const busy = () => checking || document.hidden || !auto.checked || String(document.getSelection()) !== "";
 
   async function update() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });

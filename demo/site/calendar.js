@@ -50,7 +50,7 @@ function drawEntry(p) {
   const element = make(alive ? "button" : "div", {
     class: "entry " + e.side + " " + e.state + (fresh ? " fresh" : ""), type: alive && "button",
     title: [time + " " + nameOf(e.organizer), roomName(e.room), stateOf(e), e.subject].filter(Boolean).join(", "), "data-key": e.key, "data-pair": e.pair,
-  }, ...(p.width < 0.3 ? ["×"] : [make("b", {}, nameOf(e.organizer)), make("span", {}, what), make("span", {}, time), make("span", { class: "hidden" }, ", " + roomName(e.room))]));
+  }, ...(p.width < 0.3 ? ["×"] : [make("b", {}, nameOf(e.organizer)), make("span", {}, what), make("span", {}, clock(e.begin)), make("span", { class: "hidden" }, ", " + roomName(e.room))]));
   element.entry = e;
   place(element, e.from, e.to, p.left, p.width);
   return element;
