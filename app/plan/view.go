@@ -144,9 +144,10 @@ func (p *planner) goneCopy(o *meeting.Occurrence, e *exchangeView) {
 func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 	e.live, e.span = true, o.CopySpan
 	for _, c := range o.Cells {
-		// A room that shows another time is behind, or the copy moved since.
-		e.ask = e.ask || p.active(c.Room) && c.Invited && c.Seen == meeting.Booked &&
-			!c.SeenSpan.Equal(o.CopySpan) && c.SeenAt.After(o.CopyCheckedAt)
+		// A room that shows another time is behind, or the copy moved since. One
+		// that is not invited has not let go yet, or a person added it since.
+		e.ask = e.ask || p.active(c.Room) && c.Seen == meeting.Booked && c.SeenAt.After(o.CopyCheckedAt) &&
+			(!c.Invited || !c.SeenSpan.Equal(o.CopySpan))
 		switch {
 		case !p.active(c.Room) || !c.Invited:
 		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !p.leftSince(o, c):
