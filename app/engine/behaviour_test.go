@@ -482,6 +482,28 @@ func TestBookingsOfUnknownEndAreFoundBesideAnotherOfTheSameOrganizer(t *testing.
 	}
 }
 
+// The write had no effect. A booking that its organizer makes in the same room
+// for another day is nobody else's.
+func TestABookingOfTheSameOrganizerIsNotTakenForOneOfUnknownEnd(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.fail(enginetest.Bookings, "Write", first(1, enginetest.Fault{
+			Err: &engine.Error{Class: engine.Transient, Code: "no_answer", Ambiguous: true},
+		}))
+		s.invite(0, s.Rooms()[0])
+		for len(s.calls()) == 0 {
+			pass(100 * time.Millisecond)
+		}
+		id := s.Book("anna@example.com", s.hour(30), s.Rooms()[:1], new(enginetest.Dice))
+		pass(time.Minute)
+		span, _, live := s.Booking(id)
+		require.True(t, live)
+		require.Equal(t, s.hour(30), span)
+		require.Equal(t, 2, s.LiveBookings())
+		require.Len(t, s.Meetings(), 2)
+		s.same(t)
+	})
+}
+
 func TestTheHorizonMovesOnWithTheDays(t *testing.T) {
 	near := settings()
 	near.Horizon, near.RefreshInterval = 48*time.Hour, time.Hour

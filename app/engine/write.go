@@ -418,9 +418,9 @@ func (j *job) lookUp(ctx context.Context, open Operation) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	adopted, err := j.adopt(ctx, open, found)
-	if err != nil || len(adopted) == 0 {
-		return false, err
+	adopted := j.adopt(open, found)
+	if len(adopted) == 0 {
+		return false, nil
 	}
 	j.log.InfoContext(ctx, "bookings found after an unknown end", "bookings", len(adopted))
 	return true, j.store.Apply(ctx, j.claim, &open, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
@@ -467,77 +467,36 @@ func (j *job) strangers(ctx context.Context, open Operation) ([]Booking, error) 
 }
 
 // adopt gives unknown bookings to occurrences that have none. What was asked for
-// tells them: the occurrence may have left Exchange meanwhile, and others may have
-// booked for the same organizer. What nothing fits is taken for a booking that a
-// person has changed since, if there is no doubt whose it is.
-func (j *job) adopt(ctx context.Context, open Operation, found []Booking) (map[meeting.OccurrenceID]Booking, error) {
+// tells them: the occurrence may have left Exchange meanwhile, and the same
+// organizer may have booked the same rooms for another time. Where the Booking
+// app tells groups, those of the meeting's group are its own, moved or not.
+func (j *job) adopt(open Operation, found []Booking) map[meeting.OccurrenceID]Booking {
 	out := map[meeting.OccurrenceID]Booking{}
-	without := slices.DeleteFunc(slices.Clone(open.Intent.New), func(i NewBooking) bool {
-		o := j.m.Occurrence(i.Occurrence)
-		return o == nil || o.Booking != 0
-	})
-	single := len(without) == 1
+	group := j.m.Group
 	match := func(is func(NewBooking, Booking) bool) {
-		without = slices.DeleteFunc(without, func(item NewBooking) bool {
-			i := slices.IndexFunc(found, func(b Booking) bool { return is(item, b) })
-			if i >= 0 {
-				out[item.Occurrence] = found[i]
-				found = slices.Delete(slices.Clone(found), i, i+1)
+		for _, wanted := range open.Intent.New {
+			o := j.m.Occurrence(wanted.Occurrence)
+			if _, has := out[wanted.Occurrence]; has || o == nil || o.Booking != 0 {
+				continue
 			}
-			return i >= 0
-		})
+			i := slices.IndexFunc(found, func(b Booking) bool { return is(wanted, b) })
+			if i < 0 {
+				continue
+			}
+			out[wanted.Occurrence] = found[i]
+			if group == 0 {
+				group = found[i].Group
+			}
+			found = slices.Delete(slices.Clone(found), i, i+1)
+		}
 	}
-	match(func(i NewBooking, b Booking) bool { return b.Span.Equal(i.Span) && sameAssets(b.Assets, i.Assets) })
-	match(func(i NewBooking, b Booking) bool { return b.Span.Equal(i.Span) })
-	groups := map[meeting.GroupID]bool{j.m.Group: true}
-	for _, b := range out {
-		groups[b.Group] = true
-	}
-	match(func(_ NewBooking, b Booking) bool { return b.Group != 0 && groups[b.Group] })
-	within := !slices.ContainsFunc(found, func(b Booking) bool {
-		return b.Span.Start.Before(open.Intent.Span.Start) || b.Span.End.After(open.Intent.Span.End)
+	match(func(wanted NewBooking, b Booking) bool {
+		return b.Span.Equal(wanted.Span) && sameAssets(b.Assets, wanted.Assets)
 	})
-	if len(found) > len(without) || !within && (!single || len(found) > 1) {
-		return out, nil
-	}
-	// Bookings of one meeting differ in nothing but their times, which follow
-	// the meeting's anyway.
-	slices.SortFunc(found, func(a, b Booking) int { return int(a.ID - b.ID) })
-	for i, b := range found {
-		other, err := j.ofAnother(ctx, b)
-		if err != nil {
-			return nil, err
-		}
-		if !other {
-			out[without[i].Occurrence] = b
-		}
-	}
-	return out, nil
+	match(func(_ NewBooking, b Booking) bool { return group != 0 && b.Group == group })
+	return out
 }
 
 func sameAssets(a, b []meeting.AssetID) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
-}
-
-// ofAnother tells whether a room shows another meeting at the booking's time:
-// then the booking is that one's, whose write may be under way as well.
-func (j *job) ofAnother(ctx context.Context, b Booking) (bool, error) {
-	for _, id := range roomsOf(b.Assets, *j.rooms.Load()) {
-		shown, err := j.calendar.Window(ctx, j.room(id).Address, b.Span, nil)
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(shown, func(s meeting.Sighting) bool {
-			return s.UID != j.m.UID && s.Span.Equal(b.Span) && j.mayShareOrganizer(s)
-		}) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// mayShareOrganizer tells whether the bookings of both meetings may name the
-// same organizer.
-func (j *job) mayShareOrganizer(s meeting.Sighting) bool {
-	return s.Organizer == "" || s.Private || j.m.Private || s.Organizer == j.m.Organizer
 }
