@@ -132,7 +132,7 @@ func (t *tempo) pause(d time.Duration) bool {
 func (t *tempo) pausedFor() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return max(0, t.paused.Sub(time.Now()))
+	return max(0, time.Until(t.paused))
 }
 
 // next returns the time until the next poll of a room, one of so many.
