@@ -100,7 +100,7 @@ func TestConformanceOfSimulator(t *testing.T) {
 			for _, c := range conformance {
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()
-					sim := simulate(t, simulation{ntlm: way.ntlm, Options: exchangesim.Options{MaxSyncChanges: 3}})
+					sim := simulate(t, simulation{ntlm: way.ntlm, Options: exchangesim.Options{PageSize: 3}})
 					c.play(newWorld(t, sim.organization()))
 				})
 			}

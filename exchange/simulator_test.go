@@ -65,7 +65,7 @@ func TestRoomsWithoutAddressAreLeftOut(t *testing.T) {
 }
 
 func TestChangesComeInPages(t *testing.T) {
-	_, w := open(t, simulation{Options: exchangesim.Options{MaxSyncChanges: 2}})
+	_, w := open(t, simulation{Options: exchangesim.Options{PageSize: 2}})
 	span, room := w.slot(), w.rooms[0]
 	start, err := w.calendar.Changes(w.ctx, room.Address, "")
 	require.NoError(t, err)

@@ -25,7 +25,10 @@ type config struct {
 
 	seedFile      string
 	decisionDelay time.Duration
+	responseDelay time.Duration
 	latency       time.Duration
+	jitter        jitter
+	pageSize      int
 	recordDir     string
 	caFile        string
 
@@ -35,6 +38,9 @@ type config struct {
 	randomSeed            uint64
 	logLevel              slog.Level
 }
+
+// jitter is by how much delays are longer at most, by chance.
+type jitter struct{ latency, decision, response time.Duration }
 
 func parseFlags(args []string, output io.Writer) (config, error) {
 	var c config
@@ -49,7 +55,12 @@ func parseFlags(args []string, output io.Writer) (config, error) {
 	flags.StringVar(&c.control, "control", "127.0.0.1:8089", "address of the control API")
 	flags.StringVar(&c.seedFile, "seed", "", "`file` with mailboxes, rooms, users and projects (default embedded)")
 	flags.DurationVar(&c.decisionDelay, "decision-delay", time.Second, "time after which a room answers an invitation")
+	flags.DurationVar(&c.responseDelay, "response-delay", 0, "time after which the organizer learns what a room has decided")
 	flags.DurationVar(&c.latency, "latency", 0, "time added to every EWS answer")
+	flags.DurationVar(&c.jitter.decision, "decision-jitter", 0, "most by which -decision-delay is longer at random")
+	flags.DurationVar(&c.jitter.response, "response-jitter", 0, "most by which -response-delay is longer at random")
+	flags.DurationVar(&c.jitter.latency, "latency-jitter", 0, "most by which -latency is longer at random")
+	flags.IntVar(&c.pageSize, "page-size", 0, "most changes or items in one EWS answer, where clients ask for more (default no such limit)")
 	flags.StringVar(&c.recordDir, "record", "", "`directory` for every EWS request and response")
 	flags.StringVar(&c.caFile, "ca", "", "`file` to which the certificate of the certificate authority is written")
 	flags.StringVar(&c.hostname, "hostname", "", "further host `name` of the certificates, also used in the printed addresses")
@@ -74,8 +85,8 @@ func parseFlags(args []string, output io.Writer) (config, error) {
 		flags.Usage()
 		return config{}, errUsage
 	}
-	if c.decisionDelay < 0 || c.latency < 0 {
-		_, _ = fmt.Fprintln(output, "-decision-delay and -latency cannot be negative")
+	if min(c.decisionDelay, c.responseDelay, c.latency, c.jitter.decision, c.jitter.response, c.jitter.latency) < 0 || c.pageSize < 0 {
+		_, _ = fmt.Fprintln(output, "delays, what is added to them, and -page-size cannot be negative")
 		return config{}, errUsage
 	}
 	for c.randomSeed == 0 {

@@ -253,8 +253,14 @@ func TestFlags(t *testing.T) {
 	require.Equal(t, "127.0.0.1:8082", c.booking)
 	require.Equal(t, "127.0.0.1:8089", c.control)
 	require.Equal(t, time.Second, c.decisionDelay)
+	require.Zero(t, c.responseDelay+c.latency)
+	require.Zero(t, c.jitter)
+	require.Zero(t, c.pageSize)
 	require.NotZero(t, c.randomSeed)
-	for _, args := range [][]string{{"-colour", "red"}, {"now"}, {"-latency", "-1s"}} {
+	for _, args := range [][]string{
+		{"-colour", "red"}, {"now"}, {"-latency", "-1s"}, {"-response-delay", "-1s"}, {"-latency-jitter", "-1s"}, {"-decision-jitter", "-1s"},
+		{"-response-jitter", "-1s"}, {"-page-size", "-1"}, {"-page-size", "few"},
+	} {
 		_, err := parseFlags(args, io.Discard)
 		require.ErrorIs(t, err, errUsage, "%v", args)
 	}

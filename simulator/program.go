@@ -104,7 +104,9 @@ func (p *program) build(ctx context.Context) error {
 		return fmt.Errorf("starting Entra: %w", err)
 	}
 	p.exchange, err = exchangesim.New(exchangesim.Options{
-		Seed: seed.exchange, Latency: c.latency, DecisionDelay: c.decisionDelay, Faults: faults, Stats: counters,
+		Seed: seed.exchange, Latency: c.latency, DecisionDelay: c.decisionDelay, ResponseDelay: c.responseDelay,
+		LatencyJitter: c.jitter.latency, DecisionJitter: c.jitter.decision, ResponseJitter: c.jitter.response, PageSize: c.pageSize,
+		Faults: faults, Stats: counters,
 		Ledger: changes, Clock: clock.now, RecordDir: c.recordDir, AuthBearer: entra, ServerCertificate: certs.server.Leaf,
 		RequireChannelBinding: c.requireChannelBinding, OrganizerStyle: c.organizerStyle, RandomSeed: c.randomSeed, Logger: p.log.With("service", "exchange"),
 	})

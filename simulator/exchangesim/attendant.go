@@ -15,7 +15,7 @@ func (s *Server) askRoom(b *mailbox, goid string, original time.Time, sequence i
 	if b.room.DecisionDelay != nil {
 		delay = time.Duration(*b.room.DecisionDelay) * time.Millisecond
 	}
-	s.schedule(delay, func() { s.decide(b, goid, original, sequence, stamp) })
+	s.schedule(s.about(delay, s.options.DecisionJitter), func() { s.decide(b, goid, original, sequence, stamp) })
 }
 
 // request is what a room decides about: a whole item, or one occurrence of a

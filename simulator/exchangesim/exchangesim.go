@@ -55,13 +55,18 @@ type Options struct {
 	Latency       time.Duration // added to every answer
 	DecisionDelay time.Duration // from the arrival of a request to the room's decision
 	ResponseDelay time.Duration // from the decision to its arrival at the organizer
-	Faults        *fault.Registry
-	Stats         *stats.Counters
-	Ledger        *ledger.Ledger   // records changes; may be nil
-	RecordDir     string           // every request and response is written here
-	Clock         func() time.Time // default time.Now
-	AuthBearer    BearerVerifier   // nil refuses OAuth tokens
-	Audiences     []string         // accepted in tokens; default those of Exchange Online
+
+	// The delays are longer by chance, by up to this; so is that of a room with a
+	// delay of its own.
+	LatencyJitter, DecisionJitter, ResponseJitter time.Duration
+
+	Faults     *fault.Registry
+	Stats      *stats.Counters
+	Ledger     *ledger.Ledger   // records changes; may be nil
+	RecordDir  string           // every request and response is written here
+	Clock      func() time.Time // default time.Now
+	AuthBearer BearerVerifier   // nil refuses OAuth tokens
+	Audiences  []string         // accepted in tokens; default those of Exchange Online
 
 	// ServerCertificate is the leaf certificate that the TLS listener shows;
 	// it is what channel bindings are checked against.
@@ -73,7 +78,7 @@ type Options struct {
 	RandomSeed uint64 // of ids and UIDs; 0 draws one
 	Logger     *slog.Logger
 
-	MaxSyncChanges int // page size of SyncFolderItems below what clients ask for; 0 means no other limit
+	PageSize       int // most changes, or items found, in one answer where clients ask for more; 0 means no other limit
 	MaxConcurrency int // concurrent requests per account; 0 means 27
 	OrganizerStyle OrganizerStyle
 	Heartbeat      time.Duration // of streaming connections; default 45 s

@@ -105,7 +105,7 @@ func (x *exchange) run(who identity) {
 	if !x.applyFault(c) {
 		return
 	}
-	if !x.wait(x.server.options.Latency) {
+	if !x.wait(x.server.latency()) {
 		return
 	}
 	if c.op.Name == "GetStreamingEvents" {
@@ -311,6 +311,21 @@ func (x *exchange) plainStatus(rule fault.Rule) {
 	x.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	x.w.WriteHeader(code)
 	_, _ = io.WriteString(x.w, page)
+}
+
+// latency is how long this answer takes.
+func (s *Server) latency() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.about(s.options.Latency, s.options.LatencyJitter)
+}
+
+// about makes a delay longer by chance; the caller holds the lock.
+func (s *Server) about(delay, jitter time.Duration) time.Duration {
+	if jitter > 0 {
+		delay += time.Duration(s.rng.Int64N(int64(jitter)))
+	}
+	return delay
 }
 
 // wait delays the answer; it reports false when the client has gone.

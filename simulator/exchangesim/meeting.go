@@ -343,7 +343,7 @@ func (s *Server) respond(b *mailbox, a *appointment, original time.Time, respons
 	}
 	goid, organizer, sequence := a.goid, a.organizer, a.sequence
 	at := s.now()
-	s.schedule(s.options.ResponseDelay, func() {
+	s.schedule(s.about(s.options.ResponseDelay, s.options.ResponseJitter), func() {
 		to := s.lookup(organizer)
 		if to == nil {
 			return
@@ -375,8 +375,8 @@ func (s *Server) track(to, from *mailbox, goid string, original time.Time, seque
 		return false
 	}
 	row := a.attendeeRow(from.Address)
-	if row == nil {
-		return false
+	if row == nil || row.response != responseUnknown && at.Before(row.responded) {
+		return false // answers may overtake each other on the way
 	}
 	row.response, row.responded = response, at
 	for _, e := range a.exceptions {

@@ -72,7 +72,7 @@ func (c *call) calendarView(f *folder, v *soap.Element, r *renderer) (*soap.Elem
 		if limit < 1 {
 			return nil, failWith("ErrorInvalidPagingMaxRows", "Paging max rows must be greater than zero.")
 		}
-		limit = min(limit, findLimit)
+		limit = c.server.page(min(limit, findLimit))
 	}
 	found := f.appearances(from, to)
 	total := len(found)
@@ -132,7 +132,7 @@ func (c *call) indexedFind(f *folder, r *renderer) (*soap.Element, *ewsError) {
 		if offset, limit, err = readPage(page, total); err != nil {
 			return nil, err
 		}
-		limit = min(limit, most)
+		limit = c.server.page(min(limit, most))
 	} else if total > most {
 		return nil, fail("ErrorExceededFindCountLimit")
 	}

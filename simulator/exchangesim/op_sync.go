@@ -40,10 +40,7 @@ func (s *Server) opSyncFolderItems(c *call) *soap.Element {
 		return c.respond([]outcome{{err: err}})
 	}
 	limit, _ := strconv.Atoi(c.op.ChildText("MaxChangesReturned")) // the schema has checked it
-	if m := s.options.MaxSyncChanges; m > 0 {
-		limit = min(limit, m)
-	}
-	page, next := f.changes(state, limit)
+	page, next := f.changes(state, s.page(limit))
 	r := c.renderer(shape)
 	list := soap.NewM("Changes")
 	for _, change := range page {
@@ -57,6 +54,14 @@ func (s *Server) opSyncFolderItems(c *call) *soap.Element {
 	return c.respond([]outcome{{body: []*soap.Element{
 		soap.TextM("SyncState", s.writeState(f, next)), soap.TextM("IncludesLastItemInRange", strconv.FormatBool(next.cursor == 0)), list,
 	}}})
+}
+
+// page is how much of what a client asks for goes into one answer.
+func (s *Server) page(asked int) int {
+	if s.options.PageSize > 0 {
+		return min(asked, s.options.PageSize)
+	}
+	return asked
 }
 
 // changes returns the next page of changes and the state after it. Newer
