@@ -1,6 +1,7 @@
 package health_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -78,7 +79,17 @@ func TestWhatIsNamedElsewhereExists(t *testing.T) {
 	for name := range families {
 		require.Contains(t, dashboard, name, "the dashboard shows every metric")
 	}
-	require.IsType(t, map[string]any{}, decode(t, dashboard))
+	var panels struct {
+		Panels []struct {
+			Targets []struct{ Expr, LegendFormat string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(dashboard), &panels))
+	for _, panel := range panels.Panels {
+		for _, target := range panel.Targets {
+			labelsExist(t, families, target.Expr, target.LegendFormat)
+		}
+	}
 
 	var rules struct {
 		Groups []struct {
@@ -95,6 +106,7 @@ func TestWhatIsNamedElsewhereExists(t *testing.T) {
 		require.NotEmpty(t, rule.For, rule.Alert)
 		require.NotEmpty(t, rule.Labels["severity"], rule.Alert)
 		require.NotEmpty(t, rule.Annotations["summary"], rule.Alert)
+		labelsExist(t, families, rule.Expr, rule.Annotations["summary"])
 		alerts = append(alerts, rule.Alert)
 	}
 	told := regexp.MustCompile("`(Ews[A-Za-z]+)`").FindAllStringSubmatch(text(t, guide), -1)
@@ -105,6 +117,30 @@ func TestWhatIsNamedElsewhereExists(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, alerts, described)
+}
+
+// labelsExist checks that an expression selects and groups by labels that its
+// metrics have, and that a text made of its result names no others.
+func labelsExist(t *testing.T, families map[string]family, expr, words string) {
+	t.Helper()
+	known := map[string]bool{"le": true, "job": true, "instance": true} // given by Prometheus
+	for _, metric := range regexp.MustCompile(`\b((?:ews|go|process)_[a-z_]+)(?:\{([^}]*)\})?`).FindAllStringSubmatch(expr, -1) {
+		own := map[string]bool{"job": true, "instance": true}
+		for _, label := range families[regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(metric[1], "")].labels {
+			own[strings.Trim(label, "`")], known[strings.Trim(label, "`")] = true, true
+		}
+		for _, selected := range regexp.MustCompile(`(\w+)\s*(?:=~|!~|!=|=)\s*"`).FindAllStringSubmatch(metric[2], -1) {
+			require.True(t, own[selected[1]], "%s has no label %s: %s", metric[1], selected[1], expr)
+		}
+	}
+	for _, group := range regexp.MustCompile(`\b(?:by|on) \(([^)]*)\)`).FindAllStringSubmatch(expr, -1) {
+		for label := range strings.SplitSeq(group[1], ",") {
+			require.True(t, known[strings.TrimSpace(label)], "%s: %s", label, expr)
+		}
+	}
+	for _, label := range regexp.MustCompile(`\$labels\.(\w+)|\{\{(\w+)\}\}`).FindAllStringSubmatch(words, -1) {
+		require.True(t, known[label[1]+label[2]], "%s: %s", words, expr)
+	}
 }
 
 // TestTheExamplesOfTheGuideWork calls what the guide calls. The JSON below an
