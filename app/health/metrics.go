@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -168,11 +168,17 @@ func (m Meter) Notified(err error) {
 	m.metrics.notifications.WithLabelValues(m.config, result).Inc()
 }
 
+// longestCode is longer than any code of ours or of Exchange.
+const longestCode = 80
+
 // label keeps foreign text out of labels: a server may answer anything where a
 // code belongs.
 func label(code string) string {
-	if regexp.MustCompile(`^[A-Za-z0-9_]{1,80}$`).MatchString(code) {
-		return code
+	foreign := func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '_'
 	}
-	return "other"
+	if code == "" || len(code) > longestCode || strings.ContainsFunc(code, foreign) {
+		return "other"
+	}
+	return code
 }
