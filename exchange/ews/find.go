@@ -21,7 +21,7 @@ const (
 // CalendarView is the content of a time window.
 type CalendarView struct {
 	// Items are singles, occurrences and exceptions, never masters, in the
-	// server's order. Attendees are missing and Organizer has a name only.
+	// server's order. They have no texts and no people.
 	Items []CalendarItem
 	// Unreadable are items that exist but whose answer made no sense (a time that
 	// is none, for example). Their absence from Items proves nothing.

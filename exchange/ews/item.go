@@ -98,7 +98,7 @@ type CalendarItem struct {
 	IsRecurring     bool
 	Type            ItemType
 	MyResponse      Response
-	// Organizer is nil when absent. FindCalendarView fills its Name only.
+	// Organizer is nil when absent.
 	Organizer         *Address
 	Resources         []Attendee
 	RequiredAttendees []Attendee
