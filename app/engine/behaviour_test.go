@@ -553,6 +553,25 @@ func TestWhatHappenedWhileNobodyListenedIsFoundAfterTheConnect(t *testing.T) {
 	})
 }
 
+func TestAComparisonStoresOnlyWhatDiffers(t *testing.T) {
+	one := settings()
+	one.Projects = []string{"east"}
+	onStage(t, one, func(t *testing.T, s *stage) {
+		for i := range 5 {
+			s.book(i)
+		}
+		moved := s.book(6)
+		pass(5 * time.Second)
+		s.DropConnections(true)
+		s.MoveBooking(moved, s.hour(9), new(enginetest.Dice))
+		s.fail(enginetest.Store, "ObserveBooking", func(int, enginetest.Call) *enginetest.Fault { return nil })
+		s.DropConnections(false)
+		pass(10 * time.Second)
+		require.Len(t, s.calls(), 1)
+		s.same(t)
+	})
+}
+
 func TestAListThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 	one := settings()
 	one.Projects = []string{"east"}

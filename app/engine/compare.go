@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -125,6 +126,8 @@ func distinct(ids []meeting.BookingID) []meeting.BookingID {
 	return slices.Compact(ids)
 }
 
+// reconcileAsset compares one list. It returns the bookings that are known and
+// not on it, and all of both.
 func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span meeting.Span) (missing, known []meeting.BookingID, err error) {
 	since, err := e.store.Tick(ctx)
 	if err != nil {
@@ -134,7 +137,21 @@ func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span
 	if err != nil {
 		return nil, nil, err
 	}
+	was, err := e.store.BookingsOf(ctx, asset, span)
+	if err != nil {
+		return nil, nil, err
+	}
+	missed := make(map[meeting.BookingID]Booking, len(was))
+	for _, b := range was {
+		missed[b.ID] = b
+	}
 	for _, b := range listed {
+		known = append(known, b.ID)
+		at, ok := missed[b.ID]
+		delete(missed, b.ID)
+		if ok && tellsNothing(b, at) {
+			continue
+		}
 		deferred, err := e.observe(ctx, b, since)
 		if err != nil {
 			return nil, nil, err
@@ -143,16 +160,15 @@ func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span
 			e.inbox.put(hint{Booking: b, told: true, at: time.Now().Add(2 * time.Second)})
 		}
 	}
-	known, err = e.store.BookingsOf(ctx, asset, span)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, id := range known {
-		if !slices.ContainsFunc(listed, func(b Booking) bool { return b.ID == id }) {
-			missing = append(missing, id)
-		}
-	}
-	return missing, known, nil
+	missing = slices.Collect(maps.Keys(missed))
+	return missing, append(known, missing...), nil
+}
+
+// tellsNothing reports that a listed booking is as it is known, as nearly all
+// are. To store an observation of it would change nothing.
+func tellsNothing(listed, known Booking) bool {
+	return !listed.Cancelled && listed.Group == 0 && listed.Span.Equal(known.Span) &&
+		slices.Equal(slices.Sorted(slices.Values(listed.Assets)), known.Assets)
 }
 
 // doubted remembers that a reconciliation looked suspicious, and reports

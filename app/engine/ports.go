@@ -241,8 +241,9 @@ type Store interface {
 
 	// ObserveBooking stores what the Booking app says of a booking.
 	ObserveBooking(ctx context.Context, o BookingObservation) (Observed, error)
-	// BookingsOf returns the live bookings known for an asset that overlap the span.
-	BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]meeting.BookingID, error)
+	// BookingsOf returns the live bookings known for an asset that overlap the
+	// span: their numbers, assets and times.
+	BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]Booking, error)
 
 	// Claim claims due meetings, most urgent first.
 	Claim(ctx context.Context, limit int) ([]Claim, error)

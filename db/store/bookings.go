@@ -158,13 +158,19 @@ func (t *Term) observeNew(ctx context.Context, tx pgx.Tx, o engine.BookingObserv
 }
 
 // BookingsOf implements engine.Store.
-func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]meeting.BookingID, error) {
+func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]engine.Booking, error) {
 	rows, err := t.db.pool.Query(ctx,
-		`select booking_id from ews.occurrence
+		`select booking_id, bk_assets, bk_start, bk_end from ews.occurrence
 		 where configuration_id = $1 and bk_live and bk_assets @> array[$2::int] and bk_end > $3 and bk_start < $4`,
 		t.config, int32(asset), span.Start, span.End)
 	if err != nil {
 		return nil, fmt.Errorf("reading bookings of an asset: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[meeting.BookingID])
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (b engine.Booking, err error) {
+		var assets []int32
+		err = row.Scan(&b.ID, &assets, &b.Span.Start, &b.Span.End)
+		b.Assets = assetIDs(assets)
+		b.Span.Start, b.Span.End = b.Span.Start.UTC(), b.Span.End.UTC()
+		return b, err
+	})
 }

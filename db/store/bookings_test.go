@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -249,13 +250,19 @@ func TestBookingsOfAnAsset(t *testing.T) {
 		change(&b.Booking)
 		require.Equal(t, engine.Changed, o.observe(b))
 	}
-	of := func(asset meeting.AssetID) []meeting.BookingID {
-		ids, err := o.term.BookingsOf(t.Context(), asset, o.hour(9))
+	of := func(asset meeting.AssetID) []engine.Booking {
+		bookings, err := o.term.BookingsOf(t.Context(), asset, o.hour(9))
 		require.NoError(t, err)
-		return ids
+		slices.SortFunc(bookings, func(a, b engine.Booking) int { return int(a.ID) - int(b.ID) })
+		return bookings
 	}
-	require.ElementsMatch(t, []meeting.BookingID{1, 3, 5}, of(10))
-	require.Equal(t, []meeting.BookingID{5}, of(11))
+	both := engine.Booking{ID: 5, Assets: []meeting.AssetID{10, 11}, Span: o.hour(9)}
+	require.Equal(t, []engine.Booking{
+		{ID: 1, Assets: []meeting.AssetID{10}, Span: o.hour(9)},
+		{ID: 3, Assets: []meeting.AssetID{10}, Span: meeting.Span{Start: o.hour(7).Start, End: o.hour(9).Start.Add(time.Second)}},
+		both,
+	}, of(10))
+	require.Equal(t, []engine.Booking{both}, of(11))
 	require.Empty(t, of(12))
 	cancelled := o.booking()
 	cancelled.Booking = engine.Booking{ID: 5, Cancelled: true}

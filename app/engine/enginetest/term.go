@@ -336,13 +336,13 @@ func occurrenceOf(m *meeting.Meeting, key meeting.Key) *meeting.Occurrence {
 }
 
 // BookingsOf implements engine.Store.
-func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]meeting.BookingID, error) {
-	return query(ctx, t, "BookingsOf", func() ([]meeting.BookingID, error) {
-		var out []meeting.BookingID
+func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]engine.Booking, error) {
+	return query(ctx, t, "BookingsOf", func() ([]engine.Booking, error) {
+		var out []engine.Booking
 		for _, r := range t.sorted() {
 			for _, o := range r.Occurrences {
 				if o.BookingLive && slices.Contains(o.Assets, asset) && o.BookingSpan.Overlaps(span) {
-					out = append(out, o.Booking)
+					out = append(out, engine.Booking{ID: o.Booking, Assets: slices.Clone(o.Assets), Span: o.BookingSpan})
 				}
 			}
 		}
