@@ -104,6 +104,7 @@ func (o *site) idle(ctx context.Context, lasts time.Duration) (idle, error) {
 		return out, err
 	}
 	asked := since(exchangeNow, exchange)
+	o.say("at rest: Exchange %v, Booking app %v", asked, since(bookingNow, booking))
 	out.requests = float64(total(asked)) / lasts.Seconds()
 	out.writes = writes(asked) + writes(since(bookingNow, booking))
 	out.app, out.database = share(app, appNow), share(database, databaseNow)

@@ -23,6 +23,7 @@ type site struct {
 	database *pgx.Conn
 	dir      string
 	keep     bool
+	say      func(format string, args ...any)
 
 	statements bool // shown at the end
 }
@@ -38,7 +39,7 @@ type setting struct {
 // open starts an installation without any configuration. The database writes to
 // disk as it does in operation.
 func (b *bench) open(ctx context.Context, s setting) (_ *site, err error) {
-	o := &site{Building: s.building, keep: b.keep, statements: b.statements}
+	o := &site{Building: s.building, keep: b.keep, say: b.say, statements: b.statements}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.close(ctx))

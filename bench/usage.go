@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,6 +27,9 @@ func used(pids ...int) (usage, error) {
 	u := usage{at: time.Now()}
 	for _, pid := range pids {
 		stat, err := statOf(pid)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it ended, and its time is its parent's
+		}
 		if err != nil {
 			return u, err
 		}
