@@ -504,6 +504,28 @@ func TestABookingOfTheSameOrganizerIsNotTakenForOneOfUnknownEnd(t *testing.T) {
 	})
 }
 
+// Both sides change at once, the time here and the room there, and the app hears
+// of Outlook first.
+func TestAChangeInElionaThatIsNotKnownYetIsNotUndone(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		slot := s.invite(0, s.Rooms()[0])
+		pass(15 * time.Second)
+		id := s.Bookings()[0]
+		s.DropConnections(true)
+		s.ChangeRooms(id, s.Rooms()[1:2], new(enginetest.Dice))
+		s.Move(slot, s.hour(3), new(enginetest.Dice))
+		s.PollNow()
+		pass(20 * time.Second)
+		s.DropConnections(false)
+		pass(20 * time.Second)
+		span, rooms, live := s.Booking(id)
+		require.True(t, live)
+		require.Equal(t, s.hour(3), span)
+		require.Equal(t, s.Rooms()[1:2], rooms)
+		s.same(t)
+	})
+}
+
 func TestTheHorizonMovesOnWithTheDays(t *testing.T) {
 	near := settings()
 	near.Horizon, near.RefreshInterval = 48*time.Hour, time.Hour

@@ -18,11 +18,11 @@ const ambiguityTime = 5 * time.Second
 
 // writeBookings creates and changes bookings of the meeting's group.
 //
-// Bookings to be changed are read first, where they are few: one that was
-// cancelled a moment ago must not be revived by our change.
+// Bookings to be changed are read first, where they are few: what a person did a
+// moment ago, and is not known yet, must not be undone by our change.
 func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
-	gone, err := j.cancelledMeanwhile(ctx, op.Items)
-	if err != nil || gone {
+	changed, err := j.changedMeanwhile(ctx, op.Items)
+	if err != nil || changed {
 		return err
 	}
 	intent := Intent{Side: meeting.Eliona, Kind: op.Kind, Assets: assetsOf(op.Items), Span: hull(op.Items), New: newBookings(op.Items)}
@@ -83,6 +83,10 @@ func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, g
 		for i, item := range items {
 			if o := m.Occurrence(item.Occurrence); o != nil && ids[i] != 0 {
 				o.BookingWritten(ids[i], item.Span, item.Assets, at.Tick)
+				if item.Shown.Valid() {
+					o.Agreed(item.Shown, item.In)
+					continue
+				}
 				// Written was what Exchange shows: this is what both share. If it
 				// were recorded later, a person who moves the booking meanwhile
 				// would be taken for a difference that Exchange decides.
@@ -190,12 +194,12 @@ func hull(items []plan.Item) meeting.Span {
 // readFirst is up to how many bookings are read before they are changed.
 const readFirst = 10
 
-func (j *job) cancelledMeanwhile(ctx context.Context, items []plan.Item) (bool, error) {
+func (j *job) changedMeanwhile(ctx context.Context, items []plan.Item) (bool, error) {
 	known := slices.DeleteFunc(slices.Clone(items), func(i plan.Item) bool { return i.Booking == 0 })
 	if len(known) == 0 || len(known) > readFirst {
 		return false, nil
 	}
-	return j.observeGone(ctx, known)
+	return j.observeNow(ctx, known)
 }
 
 // lookForMissing handles "there is no such booking". A person may have
@@ -203,7 +207,7 @@ func (j *job) cancelledMeanwhile(ctx context.Context, items []plan.Item) (bool, 
 // our edit, so what is gone is observed as gone.
 func (j *job) lookForMissing(ctx context.Context, items []plan.Item) error {
 	known := slices.DeleteFunc(slices.Clone(items), func(i plan.Item) bool { return i.Booking == 0 })
-	if gone, err := j.observeGone(ctx, known); err != nil || gone {
+	if changed, err := j.observeNow(ctx, known); err != nil || changed {
 		return err
 	}
 	// The group is gone, and none of its bookings: begin another.
@@ -213,23 +217,36 @@ func (j *job) lookForMissing(ctx context.Context, items []plan.Item) error {
 	})
 }
 
-// observeGone looks which of these bookings no longer live, and stores it.
-func (j *job) observeGone(ctx context.Context, items []plan.Item) (bool, error) {
-	var gone []meeting.OccurrenceID
+// observeNow looks at these bookings, and stores what is not as it was known.
+func (j *job) observeNow(ctx context.Context, items []plan.Item) (bool, error) {
+	since, err := j.store.Tick(ctx)
+	if err != nil {
+		return false, err
+	}
+	other := map[meeting.OccurrenceID]Booking{}
 	for _, item := range items {
 		b, found, err := j.bookings.Get(ctx, item.Booking)
 		if err != nil {
 			j.report(ctx, "booking", classOf(err))
 			return false, err
 		}
-		if !found || b.Cancelled {
-			gone = append(gone, item.Occurrence)
+		b.Cancelled = b.Cancelled || !found
+		o := j.m.Occurrence(item.Occurrence)
+		if b.Cancelled || b.Span.Valid() && (!b.Span.Equal(o.BookingSpan) || !sameAssets(b.Assets, o.Assets)) {
+			other[o.ID] = b
 		}
 	}
-	if len(gone) == 0 {
+	if len(other) == 0 {
 		return false, nil
 	}
-	return true, j.seeGone(ctx, gone)
+	return true, j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]Notice, error) {
+		for _, o := range m.Occurrences {
+			if b, ok := other[o.ID]; ok {
+				o.SeeBooking(!b.Cancelled, b.Span, b.Assets, since)
+			}
+		}
+		return nil, nil
+	})
 }
 
 // seeGone stores that bookings no longer live, as a person's doing.

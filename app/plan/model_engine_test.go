@@ -515,7 +515,11 @@ func (e *model) written(m *meeting.Meeting, op plan.Op, ids []meeting.BookingID)
 	at := e.moment()
 	for i, id := range ids {
 		it := op.Items[i]
-		m.Occurrence(it.Occurrence).BookingWritten(id, it.Span, it.Assets, at.Tick)
+		o := m.Occurrence(it.Occurrence)
+		o.BookingWritten(id, it.Span, it.Assets, at.Tick)
+		if it.Shown.Valid() {
+			o.Agreed(it.Shown, it.In)
+		}
 		m.Group = e.booking(id).group
 		e.ours[id] = true
 	}

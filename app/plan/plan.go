@@ -69,6 +69,11 @@ type Item struct {
 	Booking    meeting.BookingID // 0 to create
 	Span       meeting.Span
 	Assets     []meeting.AssetID
+
+	// What Exchange shows, if that is not what is written: what was changed there
+	// is in the booking then, and what differs is Eliona's wish. Else invalid.
+	Shown meeting.Span
+	In    []meeting.RoomID
 }
 
 // Finding is something a person should be able to see; it changes nothing.
@@ -363,6 +368,13 @@ func (p *planner) merge(o *meeting.Occurrence, e exchangeView, k, b view) {
 		return
 	}
 	if !span.Equal(e.span) || !rooms.equal(e.in) {
+		changed := b.live && !(e.span.Equal(b.span) && e.in.equal(b.rooms))
+		if changed && !(span.Equal(k.span) && slices.Equal(p.assets(rooms, k), k.assets)) {
+			// Both sides changed it. The booking follows first: while the rooms answer
+			// to our change, what it lacks of theirs would seem to be asked for.
+			p.writeBeside(o, span, rooms, k, e)
+			return
+		}
 		p.add(Op{
 			Kind: UpdateMeeting, Occurrence: o.ID, Span: span,
 			Add: rooms.minus(e.in).sorted(), Remove: e.in.minus(rooms).sorted(),
@@ -386,6 +398,15 @@ func (p *planner) write(o *meeting.Occurrence, span meeting.Span, rooms set, k v
 		return
 	}
 	p.items = append(p.items, Item{Occurrence: o.ID, Booking: o.Booking, Span: span, Assets: assets})
+}
+
+// writeBeside does so while Exchange shows something else.
+func (p *planner) writeBeside(o *meeting.Occurrence, span meeting.Span, rooms set, k view, e exchangeView) {
+	before := len(p.items)
+	p.write(o, span, rooms, k)
+	for i := range p.items[before:] {
+		p.items[before+i].Shown, p.items[before+i].In = e.span, e.in.sorted()
+	}
 }
 
 // assets lists what a booking of these rooms covers: each room's asset in
