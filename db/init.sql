@@ -56,6 +56,7 @@ alter table ews.configuration add column if not exists max_concurrent_requests i
 alter table ews.configuration add column if not exists max_requests_per_minute integer not null default 6000;
 alter table ews.configuration add column if not exists time_zone text not null default '';
 alter table ews.configuration add column if not exists organizer_domains text[] not null default '{}';
+alter table ews.configuration add column if not exists linked_at timestamptz;
 
 -- The process that works on a configuration, and what it last said of itself.
 create table if not exists ews.leader (

@@ -94,6 +94,9 @@ func (e *Engine) reconcile(ctx context.Context, round *comparison) error {
 				failure = err
 			}
 			round.left = append(round.left, asset)
+			if l := e.linking.Load(); l != nil {
+				l.unlisted(asset)
+			}
 			if row++; row == giveUpAfter {
 				round.left = append(round.left, todo[i+1:]...)
 				break
@@ -134,6 +137,10 @@ func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span
 		return nil, nil, err
 	}
 	listed, err := e.bookings.List(ctx, asset, span)
+	if err != nil {
+		return nil, nil, err
+	}
+	listed, err = e.setAside(ctx, asset, listed)
 	if err != nil {
 		return nil, nil, err
 	}

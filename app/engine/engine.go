@@ -85,6 +85,8 @@ type Engine struct {
 	connects atomic.Int64 // to the Booking app: a look that began before one may have missed what happened until then
 	compared atomic.Bool  // the lists of bookings were read in this run
 	held     sync.Once    // warns of meetings that are held back
+
+	linking atomic.Pointer[linking] // nil once all bookings are known
 }
 
 // Ports are what the engine works with.
@@ -137,6 +139,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.retryStore(ctx, e.loadRooms); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("reading the rooms: %w", err)
 	}
+	if err := e.retryStore(ctx, e.beginLinking); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("reading whether bookings are known: %w", err)
+	}
 	group, running := errgroup.WithContext(ctx)
 	for _, loop := range []struct {
 		name string
@@ -149,6 +154,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		{"listening", e.listening},
 		{"observing", e.observing},
 		{"reconciling", e.reconciling},
+		{"linking", e.linkingLeft},
 	} {
 		group.Go(func() error {
 			if err := loop.run(running); err != nil && running.Err() == nil {

@@ -155,6 +155,9 @@ func (e *Engine) look(ctx context.Context, h hint) (deferred bool, err error) {
 		now.Group = h.Group
 	}
 	e.report(ctx, "booking", nil)
+	if aside, err := e.setAsideShown(ctx, now); err != nil || aside {
+		return false, err
+	}
 	return e.observe(ctx, now, since)
 }
 

@@ -239,6 +239,16 @@ type Store interface {
 	// RoomFailed records a failed poll or read and when to try again.
 	RoomFailed(ctx context.Context, room meeting.RoomID, code string, retry time.Time) error
 
+	// Fresh tells whether the configuration does not know yet which bookings
+	// belong to its meetings: it is new, or what it knew was lost.
+	Fresh(ctx context.Context) (bool, error)
+	// Linked records that it knows.
+	Linked(ctx context.Context) error
+	// Shown returns the meetings that one of the rooms shows at exactly this
+	// time by an occurrence without a booking. unread tells that a room was
+	// never read yet and can be.
+	Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span) (by []Known, unread bool, err error)
+
 	// ObserveBooking stores what the Booking app says of a booking.
 	ObserveBooking(ctx context.Context, o BookingObservation) (Observed, error)
 	// BookingsOf returns the live bookings known for an asset that overlap the

@@ -231,6 +231,15 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 				continue
 			}
 		}
+		if l := j.linking.Load(); l != nil {
+			again, wait, err := j.link(ctx, l)
+			if err != nil || !wait.IsZero() {
+				return wait, err
+			}
+			if again {
+				continue
+			}
+		}
 		p := j.plan(j.m)
 		if err := j.tell(ctx, p.Findings); err != nil {
 			return time.Time{}, err

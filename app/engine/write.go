@@ -153,11 +153,13 @@ func (j *job) atOnce(ctx context.Context, sent Operation, failure *Error, err er
 
 // organizer is who the Booking app is told; it takes no empty one. For a
 // meeting that is private in the room's calendar that is nobody in particular.
-func (j *job) organizer() meeting.Address {
-	if j.m.Organizer == "" || j.m.Private && j.m.Origin == meeting.Exchange {
-		return j.calendar.ServiceUser()
+func (j *job) organizer() meeting.Address { return j.organizerOf(j.m) }
+
+func (e *Engine) organizerOf(m *meeting.Meeting) meeting.Address {
+	if m.Organizer == "" || m.Private && m.Origin == meeting.Exchange {
+		return e.calendar.ServiceUser()
 	}
-	return j.m.Organizer
+	return m.Organizer
 }
 
 func assetsOf(items []plan.Item) []meeting.AssetID {

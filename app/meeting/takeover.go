@@ -53,8 +53,8 @@ func (m *Meeting) TakeOver(found []Inherited, at Moment) []BookingID {
 	}
 	slices.SortFunc(t.occurrences, func(a, b *Occurrence) int { return cmp.Compare(a.Key, b.Key) })
 
-	t.match(func(o *Occurrence, b Inherited) bool { return o.shownAt(b.Span, b.Rooms) })
-	t.match(func(o *Occurrence, b Inherited) bool { return o.shownAt(b.Span, nil) })
+	t.match(func(o *Occurrence, b Inherited) bool { return o.ShownAt(b.Span, b.Rooms) })
+	t.match(func(o *Occurrence, b Inherited) bool { return o.ShownAt(b.Span, nil) })
 	t.match(func(o *Occurrence, b Inherited) bool { return o.Key == KeyOf(b.Span.Start) })
 	t.match(func(_ *Occurrence, b Inherited) bool { return b.Covered })
 	for _, b := range t.bookings {
@@ -79,9 +79,9 @@ func (o *Occurrence) shown(now time.Time) bool {
 	return slices.ContainsFunc(o.Cells, func(c Cell) bool { return c.Seen != None && c.SeenSpan.End.After(now) })
 }
 
-// shownAt tells whether a room shows the occurrence at this time; with rooms,
+// ShownAt tells whether a room shows the occurrence at this time; with rooms,
 // whether one of them does.
-func (o *Occurrence) shownAt(span Span, rooms []RoomID) bool {
+func (o *Occurrence) ShownAt(span Span, rooms []RoomID) bool {
 	return slices.ContainsFunc(o.Cells, func(c Cell) bool {
 		return c.Seen != None && c.SeenSpan.Equal(span) && (rooms == nil || slices.Contains(rooms, c.Room))
 	})
@@ -133,15 +133,21 @@ func (t *takeover) match(together func(*Occurrence, Inherited) bool) {
 }
 
 func (t *takeover) link(o *Occurrence, b Inherited) {
+	t.meeting.Link(o, b, t.at)
+	t.linked = append(t.linked, b.Booking)
+}
+
+// Link makes a booking that exists the booking of an occurrence. What the
+// booking says is the base.
+func (m *Meeting) Link(o *Occurrence, b Inherited, at Moment) {
 	o.Booking, o.BookingLive, o.BookingSpan = b.Booking, true, b.Span
 	o.Assets = slices.Sorted(slices.Values(b.Assets))
 	o.agree(b.Span, b.Rooms)
 	for i := range o.Cells {
 		if o.Cells[i].SeenAt.IsZero() {
-			o.Cells[i].SeenAt = t.at.Now
+			o.Cells[i].SeenAt = at.Now
 		}
 	}
-	m := t.meeting
 	if m.Group == 0 {
 		m.Group = b.Group
 	}
@@ -149,5 +155,4 @@ func (t *takeover) link(o *Occurrence, b Inherited) {
 		m.Organizer = b.Organizer
 	}
 	m.settleLegacy(b.Booking)
-	t.linked = append(t.linked, b.Booking)
 }

@@ -62,6 +62,7 @@ type Configuration struct {
 	MaxRequestsPerMinute  int               `boil:"max_requests_per_minute" json:"max_requests_per_minute" toml:"max_requests_per_minute" yaml:"max_requests_per_minute"`
 	TimeZone              string            `boil:"time_zone" json:"time_zone" toml:"time_zone" yaml:"time_zone"`
 	OrganizerDomains      types.StringArray `boil:"organizer_domains" json:"organizer_domains" toml:"organizer_domains" yaml:"organizer_domains"`
+	LinkedAt              null.Time         `boil:"linked_at" json:"linked_at,omitempty" toml:"linked_at" yaml:"linked_at,omitempty"`
 
 	R *configurationR `boil:"-" json:"-" toml:"-" yaml:"-"`
 	L configurationL  `boil:"-" json:"-" toml:"-" yaml:"-"`
@@ -105,6 +106,7 @@ var ConfigurationColumns = struct {
 	MaxRequestsPerMinute  string
 	TimeZone              string
 	OrganizerDomains      string
+	LinkedAt              string
 }{
 	ID:                    "id",
 	ClientID:              "client_id",
@@ -143,6 +145,7 @@ var ConfigurationColumns = struct {
 	MaxRequestsPerMinute:  "max_requests_per_minute",
 	TimeZone:              "time_zone",
 	OrganizerDomains:      "organizer_domains",
+	LinkedAt:              "linked_at",
 }
 
 var ConfigurationTableColumns = struct {
@@ -183,6 +186,7 @@ var ConfigurationTableColumns = struct {
 	MaxRequestsPerMinute  string
 	TimeZone              string
 	OrganizerDomains      string
+	LinkedAt              string
 }{
 	ID:                    "configuration.id",
 	ClientID:              "configuration.client_id",
@@ -221,6 +225,7 @@ var ConfigurationTableColumns = struct {
 	MaxRequestsPerMinute:  "configuration.max_requests_per_minute",
 	TimeZone:              "configuration.time_zone",
 	OrganizerDomains:      "configuration.organizer_domains",
+	LinkedAt:              "configuration.linked_at",
 }
 
 // Generated where
@@ -428,6 +433,7 @@ var ConfigurationWhere = struct {
 	MaxRequestsPerMinute  whereHelperint
 	TimeZone              whereHelperstring
 	OrganizerDomains      whereHelpertypes_StringArray
+	LinkedAt              whereHelpernull_Time
 }{
 	ID:                    whereHelperint64{field: "\"ews\".\"configuration\".\"id\""},
 	ClientID:              whereHelperstring{field: "\"ews\".\"configuration\".\"client_id\""},
@@ -466,6 +472,7 @@ var ConfigurationWhere = struct {
 	MaxRequestsPerMinute:  whereHelperint{field: "\"ews\".\"configuration\".\"max_requests_per_minute\""},
 	TimeZone:              whereHelperstring{field: "\"ews\".\"configuration\".\"time_zone\""},
 	OrganizerDomains:      whereHelpertypes_StringArray{field: "\"ews\".\"configuration\".\"organizer_domains\""},
+	LinkedAt:              whereHelpernull_Time{field: "\"ews\".\"configuration\".\"linked_at\""},
 }
 
 // ConfigurationRels is where relationship names are stored.
@@ -485,9 +492,9 @@ func (*configurationR) NewStruct() *configurationR {
 type configurationL struct{}
 
 var (
-	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "max_concurrent_requests", "max_requests_per_minute", "time_zone", "organizer_domains"}
+	configurationAllColumns            = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "max_concurrent_requests", "max_requests_per_minute", "time_zone", "organizer_domains", "linked_at"}
 	configurationColumnsWithoutDefault = []string{}
-	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "max_concurrent_requests", "max_requests_per_minute", "time_zone", "organizer_domains"}
+	configurationColumnsWithDefault    = []string{"id", "client_id", "client_secret", "tenant_id", "ews_url", "username", "password", "service_user_upn", "room_list_upn", "booking_app_url", "refresh_interval", "request_timeout", "asset_filter", "active", "enable", "project_ids", "user_id", "authority_url", "oauth_scope", "ca_certificates", "allow_plain_http", "horizon_days", "answer_timeout", "booking_subject", "notify_users", "version", "owner_epoch", "status", "status_code", "status_since", "created_at", "updated_at", "streaming", "max_concurrent_requests", "max_requests_per_minute", "time_zone", "organizer_domains", "linked_at"}
 	configurationPrimaryKeyColumns     = []string{"id"}
 	configurationGeneratedColumns      = []string{}
 )

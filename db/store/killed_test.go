@@ -75,6 +75,7 @@ func everything(t *testing.T) (o *office, writes map[string]func(context.Context
 		},
 		"Resolve":      func(ctx context.Context) error { _, err := term.Resolve(ctx, "exchange", "down"); return err },
 		"SetStatus":    func(ctx context.Context) error { return term.SetStatus(ctx, "x", "x") },
+		"Linked":       term.Linked,
 		"TakeMessages": func(ctx context.Context) error { _, err := term.TakeMessages(ctx, 10); return err },
 		"SaveReceipt":  func(ctx context.Context) error { return term.SaveReceipt(ctx, notice, "receipt") },
 		"Postpone":     func(ctx context.Context) error { return term.Postpone(ctx, notice, time.Hour) },

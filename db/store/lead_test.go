@@ -130,6 +130,7 @@ func TestAFormerOwnerChangesNothing(t *testing.T) {
 		"Notify":      func(ctx context.Context) error { return stale.Notify(ctx, []engine.Notice{{Subject: "s", Code: "c"}}) },
 		"Resolve":     func(ctx context.Context) error { _, err := stale.Resolve(ctx, "exchange", "down"); return err },
 		"SetStatus":   func(ctx context.Context) error { return stale.SetStatus(ctx, "x", "x") },
+		"Linked":      stale.Linked,
 		"TakeMessage": func(ctx context.Context) error { _, err := stale.TakeMessages(ctx, 1); return err },
 		"Postpone":    func(ctx context.Context) error { return stale.Postpone(ctx, 1, time.Second) },
 		"SaveReceipt": func(ctx context.Context) error { return stale.SaveReceipt(ctx, 1, "x") },

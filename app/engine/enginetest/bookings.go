@@ -264,7 +264,7 @@ func (b *bookings) Get(ctx context.Context, id meeting.BookingID) (out engine.Bo
 
 // List implements engine.Bookings.
 func (b *bookings) List(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]engine.Booking, error) {
-	return call(ctx, b.p, Call{Port: Bookings, Method: "List"}, func() ([]engine.Booking, error) {
+	return call(ctx, b.p, Call{Port: Bookings, Method: "List", Asset: asset}, func() ([]engine.Booking, error) {
 		var out []engine.Booking
 		for _, one := range b.w.app.live() {
 			if slices.Contains(one.Assets, asset) && one.Span.Overlaps(span) {

@@ -23,6 +23,7 @@ type Database struct {
 	tombstones map[meeting.BookingID]meeting.Tick
 	ledger     []*Episode
 	status     string
+	linked     bool // it knows which bookings belong to meetings
 }
 
 // row is a meeting with its work.
@@ -311,4 +312,14 @@ func (w *World) ForgetPositions() {
 		r.token, r.version, r.deltaGen, r.readGen = "", r.version+1, r.deltaGen+1, 0
 		r.poll, r.audit = w.database.now(), w.database.now()
 	}
+}
+
+// LoseMappings loses all that is known of meetings and bookings, as if the
+// configuration were deleted and entered again. No process may be at work.
+func (w *World) LoseMappings() {
+	defer w.lock()()
+	d := w.database
+	w.note("- all mappings are lost")
+	d.meetings, d.rooms, d.ledger = map[meeting.ID]*row{}, map[meeting.RoomID]*roomRow{}, nil
+	d.tombstones, d.linked = map[meeting.BookingID]meeting.Tick{}, false
 }

@@ -184,6 +184,7 @@ type Call struct {
 	Mailbox meeting.Address
 	UID     meeting.UID
 	Booking meeting.BookingID
+	Asset   meeting.AssetID
 	Meeting meeting.ID     // of a call to the database
 	Spans   []meeting.Span // of bookings to be written
 	Writes  bool           // it has an effect on one of the two sides

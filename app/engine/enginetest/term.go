@@ -241,6 +241,42 @@ func (t *Term) Unknown(ctx context.Context, ids []meeting.BookingID) ([]meeting.
 	})
 }
 
+// Fresh implements engine.Store.
+func (t *Term) Fresh(ctx context.Context) (bool, error) {
+	return query(ctx, t, "Fresh", func() (bool, error) {
+		for _, r := range t.meetings {
+			if slices.ContainsFunc(r.Occurrences, func(o *meeting.Occurrence) bool { return o.Booking != 0 }) {
+				return !t.linked, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+// Linked implements engine.Store.
+func (t *Term) Linked(ctx context.Context) error {
+	return exec(ctx, t, "Linked", 0, func() error { t.linked = true; return nil })
+}
+
+// Shown implements engine.Store.
+func (t *Term) Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span) (by []engine.Known, unread bool, err error) {
+	by, err = query(ctx, t, "Shown", func() (out []engine.Known, _ error) {
+		for _, id := range rooms {
+			r := t.rooms[id]
+			unread = unread || !r.Retired && r.readGen == 0 && r.fails < 3
+		}
+		for _, r := range t.sorted() {
+			if r.Origin == meeting.Exchange && slices.ContainsFunc(r.Occurrences, func(o *meeting.Occurrence) bool {
+				return o.Booking == 0 && o.ShownAt(span, rooms)
+			}) {
+				out = append(out, engine.Known{UID: r.UID, Organizer: r.Organizer, Private: r.Private})
+			}
+		}
+		return out, nil
+	})
+	return by, unread, err
+}
+
 // ObserveBooking implements engine.Store.
 func (t *Term) ObserveBooking(ctx context.Context, o engine.BookingObservation) (engine.Observed, error) {
 	return tx(ctx, t, "ObserveBooking", 0, func() (engine.Observed, error) {

@@ -1,0 +1,358 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ews/app/meeting"
+)
+
+// linking is how a configuration that knows no bookings yet learns which of
+// those that exist belong to meetings. It may be a new one; more often somebody
+// deleted a configuration and entered it again, or lost the database. Taken for
+// wishes of people, such bookings would ask for rooms that are taken, by their
+// own meetings, and would be refused.
+//
+// So what the Booking app lists and nobody knows is set aside. No booking is
+// made for a meeting before the lists of its rooms were read; one that was set
+// aside and says the same is linked instead. What no room shows, once they were
+// read, is a person's wish like any other.
+type linking struct {
+	began time.Time
+
+	mu     sync.Mutex
+	aside  map[meeting.BookingID]setAside
+	wishes map[meeting.BookingID]bool    // not set aside again
+	starts map[int64][]meeting.BookingID // those set aside, and former ones, by their start
+	listed map[meeting.AssetID]bool      // lists that were read
+	failed map[meeting.AssetID]int       // lists that could not be
+}
+
+// setAside is a booking that may be linked.
+type setAside struct {
+	Booking
+	since time.Time
+}
+
+// Waiting while bookings are linked.
+const (
+	linkStep     = time.Second      // between two looks at what was set aside, at least
+	linkTime     = 10 * time.Minute // after which a booking is a wish, whatever the rooms show
+	listFailures = 3                // of a list before it holds nobody up any more
+)
+
+func (e *Engine) beginLinking(ctx context.Context) error {
+	fresh, err := e.store.Fresh(ctx)
+	if fresh {
+		e.linking.Store(&linking{
+			began: time.Now(), aside: map[meeting.BookingID]setAside{}, wishes: map[meeting.BookingID]bool{}, starts: map[int64][]meeting.BookingID{},
+			listed: map[meeting.AssetID]bool{}, failed: map[meeting.AssetID]int{},
+		})
+	}
+	return err
+}
+
+// setAside takes those bookings of an asset's list that nobody knows, and
+// returns the others.
+func (e *Engine) setAside(ctx context.Context, asset meeting.AssetID, list []Booking) ([]Booking, error) {
+	l := e.linking.Load()
+	if l == nil {
+		return list, nil
+	}
+	ids := make([]meeting.BookingID, 0, len(list))
+	for _, b := range list {
+		ids = append(ids, b.ID)
+	}
+	unknown, err := e.store.Unknown(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listed[asset] = true
+	return slices.DeleteFunc(slices.Clone(list), func(b Booking) bool {
+		if !slices.Contains(unknown, b.ID) || l.wishes[b.ID] {
+			return false
+		}
+		l.put(b)
+		return true
+	}), nil
+}
+
+func (l *linking) put(b Booking) {
+	if was, ok := l.aside[b.ID]; ok {
+		l.aside[b.ID] = setAside{b, was.since}
+		if was.Span.Start.Equal(b.Span.Start) {
+			return
+		}
+	} else {
+		l.aside[b.ID] = setAside{b, time.Now()}
+	}
+	start := b.Span.Start.Unix()
+	l.starts[start] = append(l.starts[start], b.ID)
+}
+
+// at returns the bookings set aside that begin then.
+func (l *linking) at(start time.Time) []setAside {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []setAside
+	for _, id := range l.starts[start.Unix()] {
+		if b, ok := l.aside[id]; ok && b.Span.Start.Equal(start) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// setAsideShown takes a booking that somebody told of, if nobody knows it and a
+// room shows its meeting.
+func (e *Engine) setAsideShown(ctx context.Context, b Booking) (bool, error) {
+	l := e.linking.Load()
+	if l == nil {
+		return false, nil
+	}
+	l.forget(b.ID) // what was listed is outdated
+	if b.Cancelled || !b.Span.Valid() {
+		return false, nil
+	}
+	unknown, err := e.store.Unknown(ctx, []meeting.BookingID{b.ID})
+	if err != nil || len(unknown) == 0 || l.isWish(b.ID) {
+		return false, err
+	}
+	shown, _, err := e.shown(ctx, b)
+	if err != nil || !shown {
+		return false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.put(b)
+	return true, nil
+}
+
+// unlisted notes that an asset's list could not be read.
+func (l *linking) unlisted(asset meeting.AssetID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed[asset]++; l.failed[asset] >= listFailures {
+		l.listed[asset] = true
+	}
+}
+
+// giveUp takes a booking for a person's wish from now on.
+func (l *linking) giveUp(id meeting.BookingID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.aside, id)
+	l.wishes[id] = true
+}
+
+func (l *linking) isWish(id meeting.BookingID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wishes[id]
+}
+
+func (l *linking) forget(ids ...meeting.BookingID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		delete(l.aside, id)
+	}
+}
+
+// all returns what is set aside, in order.
+func (l *linking) all() []setAside {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.SortedFunc(maps.Values(l.aside), func(a, b setAside) int { return int(a.ID) - int(b.ID) })
+}
+
+// wait is how long a meeting waits for lists that are still to be read.
+func (l *linking) wait() time.Duration {
+	return jitter(max(linkStep, min(time.Since(l.began)/4, time.Minute)))
+}
+
+func (l *linking) wereListed(assets []meeting.AssetID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.ContainsFunc(assets, func(a meeting.AssetID) bool { return !l.listed[a] })
+}
+
+// shown tells whether a room shows the meeting of a booking that nobody knows,
+// or may do so once it is read.
+func (e *Engine) shown(ctx context.Context, b Booking) (shown, unread bool, err error) {
+	rooms := e.roomsHeld(b.Assets)
+	if len(rooms) == 0 {
+		return false, false, nil
+	}
+	by, unread, err := e.store.Shown(ctx, rooms, b.Span)
+	if err != nil {
+		return false, false, err
+	}
+	return slices.ContainsFunc(by, func(k Known) bool {
+		return e.speaksOf(b, &meeting.Meeting{Organizer: k.Organizer, Private: k.Private, Origin: meeting.Exchange})
+	}), unread, nil
+}
+
+// roomsHeld are the rooms of the list that assets stand for.
+func (e *Engine) roomsHeld(assets []meeting.AssetID) []meeting.RoomID {
+	rooms := *e.rooms.Load()
+	return slices.DeleteFunc(roomsOf(assets, rooms), func(id meeting.RoomID) bool { return rooms[id].Retired })
+}
+
+// speaksOf tells whether the booking's organizer is the meeting's. The service
+// user organizes for others.
+func (e *Engine) speaksOf(b Booking, m *meeting.Meeting) bool {
+	return strings.EqualFold(b.Organizer, string(e.organizerOf(m))) || m.Organizer == e.calendar.ServiceUser()
+}
+
+// linkingLeft looks now and then at what was set aside: what no room shows, once
+// all were read, is a person's wish. It ends when nothing is left.
+func (e *Engine) linkingLeft(ctx context.Context) error {
+	for {
+		l := e.linking.Load()
+		if l == nil {
+			return nil
+		}
+		began := time.Now()
+		over, err := e.linkLeft(ctx, l)
+		if err != nil && fatal(ctx, err) {
+			return err
+		}
+		if err != nil {
+			e.log.WarnContext(ctx, "bookings not linked", "error", err)
+		}
+		if over {
+			e.linking.Store(nil)
+			return nil
+		}
+		if !pause(ctx, max(linkStep, 2*time.Since(began))) {
+			return nil
+		}
+	}
+}
+
+func (e *Engine) linkLeft(ctx context.Context, l *linking) (over bool, err error) {
+	for _, b := range l.all() {
+		shown, unread, err := e.shown(ctx, b.Booking)
+		switch {
+		case err != nil:
+			return false, err
+		case time.Since(b.since) > linkTime:
+		case unread:
+			return false, nil
+		case shown:
+			continue
+		}
+		l.giveUp(b.ID)
+		e.inbox.put(hint{Booking: b.Booking, told: true}) // what was listed is outdated
+	}
+	if !e.allListed(l) || len(l.all()) > 0 {
+		return false, nil
+	}
+	return true, e.store.Linked(ctx)
+}
+
+// allListed tells whether there are rooms, and the bookings of each were listed.
+func (e *Engine) allListed(l *linking) bool {
+	found := false
+	for _, room := range *e.rooms.Load() {
+		if room.Retired {
+			continue
+		}
+		if found = true; len(room.Assets) == 0 || !l.wereListed(room.Assets) {
+			return false
+		}
+	}
+	return found
+}
+
+// link gives the meeting's occurrences those bookings that were set aside and
+// say the same. It reports whether the meeting has to be loaded again, or when
+// to look again.
+func (j *job) link(ctx context.Context, l *linking) (again bool, wait time.Time, err error) {
+	if j.m.Origin != meeting.Exchange {
+		return false, time.Time{}, nil
+	}
+	links, taken := map[meeting.OccurrenceID]meeting.Inherited{}, map[meeting.BookingID]bool{}
+	for _, o := range j.m.Occurrences {
+		if o.Booking != 0 {
+			continue
+		}
+		if !l.wereListed(j.assetsShowing(o)) {
+			return false, j.now().Add(l.wait()), nil
+		}
+		b, ok := j.asideFor(o, l, taken)
+		if !ok {
+			continue
+		}
+		if _, unread, err := j.store.Shown(ctx, j.roomsHeld(b.Assets), b.Span); err != nil || unread {
+			return false, j.now().Add(l.wait()), err
+		}
+		taken[b.ID] = true
+		links[o.ID] = meeting.Inherited{
+			Legacy: meeting.Legacy{Booking: b.ID, Group: b.Group}, Live: true,
+			Span: b.Span, Assets: b.Assets, Rooms: j.roomsHeld(b.Assets),
+		}
+	}
+	if len(links) == 0 {
+		return false, time.Time{}, nil
+	}
+	return true, time.Time{}, j.linked(ctx, l, links)
+}
+
+// asideFor finds the booking set aside that says what a room shows.
+func (j *job) asideFor(o *meeting.Occurrence, l *linking, taken map[meeting.BookingID]bool) (Booking, bool) {
+	for _, c := range o.Cells {
+		if c.Seen == meeting.None {
+			continue
+		}
+		for _, b := range l.at(c.SeenSpan.Start) {
+			rooms := j.roomsHeld(b.Assets)
+			if !taken[b.ID] && len(rooms) > 0 && j.speaksOf(b.Booking, j.m) && o.ShownAt(b.Span, rooms) {
+				return b.Booking, true
+			}
+		}
+	}
+	return Booking{}, false
+}
+
+func (j *job) linked(ctx context.Context, l *linking, links map[meeting.OccurrenceID]meeting.Inherited) error {
+	err := j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+		for _, o := range m.Occurrences {
+			if b, ok := links[o.ID]; ok && o.Booking == 0 {
+				m.Link(o, b, at)
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	ids := make([]meeting.BookingID, 0, len(links))
+	for _, b := range links {
+		ids = append(ids, b.Booking)
+		// It may have changed since it was listed, when it was nobody's yet.
+		j.inbox.put(hint{Booking: Booking{ID: b.Booking}})
+	}
+	slices.Sort(ids)
+	l.forget(ids...)
+	j.log.InfoContext(ctx, "bookings linked with the meeting they belong to", "bookings", ids)
+	return nil
+}
+
+// assetsShowing are the assets of the rooms that show an occurrence.
+func (j *job) assetsShowing(o *meeting.Occurrence) []meeting.AssetID {
+	var out []meeting.AssetID
+	for _, c := range o.Cells {
+		if room := j.room(c.Room); c.Seen != meeting.None && !room.Retired {
+			out = append(out, room.Assets...)
+		}
+	}
+	return out
+}

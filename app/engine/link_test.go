@@ -1,0 +1,137 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ews/app/engine"
+	"ews/app/engine/enginetest"
+	"ews/app/meeting"
+)
+
+// loseMappings lets another process begin that knows nothing.
+func (s *stage) loseMappings(t *testing.T) {
+	t.Helper()
+	s.p.Stop()
+	require.NoError(t, s.p.Wait())
+	s.LoseMappings()
+	s.p = s.Start(t.Context(), "p2", settings())
+}
+
+func (s *stage) series(rooms ...meeting.Address) []enginetest.Slot {
+	var dates []enginetest.Slot
+	for i := range 4 {
+		slot := enginetest.Slot{UID: "series", Key: meeting.KeyOf(s.hour(2 * i).Start)}
+		s.Invite("anna@example.com", slot, s.hour(2*i), rooms, new(enginetest.Dice))
+		dates = append(dates, slot)
+	}
+	return dates
+}
+
+// I10: meetings and bookings find each other again, and nothing is written.
+func TestBookingsAreLinkedAgainAfterTheLossOfAllMappings(t *testing.T) {
+	rooms := func(s *stage) []meeting.Address { return s.Rooms() }
+	tests := map[string]func(s *stage){
+		"a meeting of Outlook":              func(s *stage) { s.invite(0, rooms(s)[0]) },
+		"a meeting of Outlook in two rooms": func(s *stage) { s.inviteAll(0, rooms(s)[:2]...) },
+		"two meetings at the same time": func(s *stage) {
+			s.invite(0, rooms(s)[0])
+			s.invite(0, rooms(s)[1])
+		},
+		"a series": func(s *stage) { s.series(rooms(s)[0]) },
+		"a series with a date that was moved": func(s *stage) {
+			dates := s.series(rooms(s)[:2]...)
+			s.Move(dates[1], s.hour(3), new(enginetest.Dice))
+		},
+		"a booking of Eliona":                     func(s *stage) { s.book(0) },
+		"a booking in two rooms":                  func(s *stage) { s.book(0, rooms(s)[:2]...) },
+		"a booking of somebody without a mailbox": func(s *stage) { s.Book("finn@elsewhere.net", s.hour(0), rooms(s)[:1], new(enginetest.Dice)) },
+		"a group of bookings": func(s *stage) {
+			s.BookGroup("dora@example.com", []meeting.Span{s.hour(0), s.hour(4)}, rooms(s)[:1], new(enginetest.Dice))
+		},
+		"an ad-hoc booking": func(s *stage) { s.Book("", s.hour(0), rooms(s)[:1], new(enginetest.Dice)) },
+	}
+	for name, before := range tests {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, settings(), func(t *testing.T, s *stage) {
+				before(s)
+				pass(2 * time.Minute)
+				s.same(t)
+				bookings, writes := s.Bookings(), s.Writes()
+				require.NotEmpty(t, bookings)
+
+				s.loseMappings(t)
+				pass(5 * time.Minute)
+				require.Equal(t, writes, s.Writes(), "nothing is written")
+				require.Equal(t, bookings, s.Bookings())
+				s.same(t)
+
+				s.CancelBooking(bookings[0], new(enginetest.Dice))
+				pass(time.Minute)
+				require.Len(t, s.Bookings(), len(bookings)-1)
+				s.same(t)
+			})
+		})
+	}
+}
+
+func (s *stage) inviteAll(i int, rooms ...meeting.Address) {
+	s.Invite("anna@example.com", enginetest.Slot{UID: "outlook"}, s.hour(i), rooms, new(enginetest.Dice))
+}
+
+// What happened on either side while nothing was known is carried over.
+func TestWhatHappenedDuringTheLossIsCarriedOver(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.invite(0, s.Rooms()[0])
+		pass(time.Minute)
+		s.loseMappings(t)
+		added := s.book(3)
+		s.invite(5, s.Rooms()[1])
+		pass(2 * time.Minute)
+		require.True(t, s.granted(added))
+		require.Len(t, s.Bookings(), 3)
+		s.same(t)
+	})
+}
+
+// A booking at the time of somebody else's meeting is none of that meeting.
+func TestABookingOfAnotherOrganizerIsNotLinked(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.invite(0, s.Rooms()[0])
+		pass(time.Minute)
+		s.loseMappings(t)
+		booked := s.book(0)
+		pass(5 * time.Minute)
+		require.False(t, s.live(booked), "the room is taken")
+		require.Equal(t, 1, s.notices(engine.CodeDeclined))
+		require.Equal(t, 1, s.LiveBookings())
+		s.same(t)
+	})
+}
+
+// New wishes are not held up by a room that cannot be read, nor meetings by a
+// list that cannot.
+func TestWhatCannotBeReadHoldsUpNoLink(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.invite(0, s.Rooms()[0])
+		s.book(1, s.Rooms()[1])
+		pass(time.Minute)
+		s.loseMappings(t)
+		bad := s.Rooms()[2]
+		assets := s.AssetsOf(bad)
+		s.Calls(func(c enginetest.Call) *enginetest.Fault {
+			if c.Port == enginetest.Calendar && c.Room == bad || c.Method == "List" && slices.Contains(assets, c.Asset) {
+				return &enginetest.Fault{Err: transient()}
+			}
+			return nil
+		})
+		s.invite(3, s.Rooms()[0])
+		added := s.book(4, s.Rooms()[1])
+		pass(time.Minute)
+		require.True(t, s.granted(added))
+		require.Len(t, s.Bookings(), 4)
+	})
+}

@@ -1,0 +1,72 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ews/app/engine"
+	"ews/app/meeting"
+)
+
+func TestWhatAConfigurationKnowsOfBookings(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	fresh := func() bool {
+		f, err := o.term.Fresh(t.Context())
+		require.NoError(t, err)
+		return f
+	}
+	room := o.room("room1@example.com", 10)
+	require.True(t, fresh(), "it is new")
+	o.read(room, entry("a", o.hour(9)))
+	o.exec(`update ews.occurrence set booking_id = 7`)
+	require.True(t, fresh(), "others are not known yet")
+	require.NoError(t, o.term.Linked(t.Context()))
+	require.False(t, fresh())
+	o.exec(`delete from ews.meeting`)
+	require.True(t, fresh(), "what it knew was lost")
+}
+
+func TestMeetingsShownWithoutABooking(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	one, other := o.room("room1@example.com", 10), o.room("room2@example.com", 11)
+	shown := func(span meeting.Span, rooms ...meeting.RoomID) (uids []meeting.UID, unread bool) {
+		by, unread, err := o.term.Shown(t.Context(), rooms, span)
+		require.NoError(t, err)
+		for _, k := range by {
+			uids = append(uids, k.UID)
+		}
+		return uids, unread
+	}
+	_, unread := shown(o.hour(9), one)
+	require.True(t, unread, "the room was never read")
+
+	series := entry("series", o.hour(11))
+	series.Key = meeting.KeyOf(o.hour(11).Start)
+	o.read(one, entry("a", o.hour(9)), entry("b", o.hour(9)), series)
+	uids, unread := shown(o.hour(9), one)
+	require.Equal(t, []meeting.UID{"a", "b"}, uids)
+	require.False(t, unread)
+	uids, unread = shown(o.hour(11), other, one)
+	require.Equal(t, []meeting.UID{"series"}, uids)
+	require.True(t, unread)
+	uids, _ = shown(o.hour(10), one)
+	require.Empty(t, uids, "another time")
+
+	o.exec(`update ews.occurrence set booking_id = 7 where meeting_id = (select id from ews.meeting where uid = 'a')`)
+	o.exec(`update ews.meeting set origin = 'eliona' where uid = 'b'`)
+	uids, _ = shown(o.hour(9), one)
+	require.Empty(t, uids, "one has a booking, the other is ours")
+
+	for range 3 {
+		require.NoError(t, o.term.RoomFailed(t.Context(), other, "x", o.hour(0).Start))
+	}
+	_, unread = shown(o.hour(11), other, one)
+	require.False(t, unread, "a room that cannot be read keeps nobody waiting")
+	var by []engine.Known
+	by, _, err := o.term.Shown(t.Context(), []meeting.RoomID{one}, o.hour(11))
+	require.NoError(t, err)
+	require.Equal(t, series.Organizer, by[0].Organizer)
+}
