@@ -145,6 +145,13 @@ func (a *arena) rest() {
 	if !a.Silent() { // what a room kept to itself is found then
 		a.ForgetPositions()
 		a.quiet("losing all positions in the change feeds (I10)", 30*time.Second)
+		a.lead.Stop()
+		if err := a.lead.Wait(); err != nil && !errors.Is(err, engine.ErrFenced) {
+			a.fail("Run failed: %v", err)
+		}
+		a.LoseMappings()
+		a.start()
+		a.quiet("losing all mappings (I10)", 2*time.Minute)
 	}
 	a.lead.Stop()
 	if err := a.lead.Wait(); err != nil && !errors.Is(err, engine.ErrFenced) {

@@ -320,6 +320,6 @@ func (w *World) LoseMappings() {
 	defer w.lock()()
 	d := w.database
 	w.note("- all mappings are lost")
-	d.meetings, d.rooms, d.ledger = map[meeting.ID]*row{}, map[meeting.RoomID]*roomRow{}, nil
+	d.meetings, d.rooms = map[meeting.ID]*row{}, map[meeting.RoomID]*roomRow{}
 	d.tombstones, d.linked = map[meeting.BookingID]meeting.Tick{}, false
 }
