@@ -67,6 +67,23 @@ func (w *world) log() string {
 	return string(raw)
 }
 
+// TestAssetsTellWhereRoomsAre: others have more to do after the start, so it
+// takes a minute.
+func TestAssetsTellWhereRoomsAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, stage.Options{}, nil)
+	require.NoError(t, stage.Until(t.Context(), time.Minute+patience, "all locations are known", func() (bool, error) {
+		rooms := w.rooms("10")
+		return len(rooms) == 5 && !slices.ContainsFunc(rooms, func(a stage.Asset) bool {
+			return attribute(a, "info", "location") != "Main building, first floor"
+		}), nil
+	}))
+	for _, a := range w.rooms("10") {
+		require.Equal(t, strings.TrimPrefix(a.GAI, "ews_room_"), attribute(a, "info", "email"))
+	}
+	require.EqualValues(t, 5, w.requests("exchange", "ResolveNames"))
+}
+
 // TestDiscovery plays P26-P30, P33-P35, P37 and P38 in two projects.
 func TestDiscovery(t *testing.T) {
 	t.Parallel()

@@ -38,5 +38,6 @@ func Patches() []Patch {
 	return []Patch{
 		{Name: "010000", Run: takeOver},     // from releases 0.1 to 0.4
 		{Name: "010001", Run: newestTables}, // from an earlier state of this app
+		{Name: "010002", Run: newestTables}, // the report on what Exchange tells at once
 	}
 }
