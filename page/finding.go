@@ -46,7 +46,7 @@ func (r reader) finding(f apiserver.Finding) findingView {
 	if f.Retryable {
 		v.Retry = r.say("Try again now")
 		if f.Kind == apiserver.Guard {
-			v.Retry = r.say("Look again and believe it")
+			v.Retry = r.say("Look again and accept it")
 		}
 	}
 	return v

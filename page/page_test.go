@@ -135,7 +135,7 @@ func TestEveryStateHasItsWords(t *testing.T) {
 		"Configuration 5 works, with findings", "waiting: 126 · findings: 7",
 		"Exchange does not admit the app", "HTTP403", "since 09:40",
 		"meetings on both sides: 1,117 of 1,240", "last change 7 min ago", "waiting: 125", "no change in 30 days", "at most 12 s behind", "pause until 10:04:42", "Booking app connected", "Exchange tells of changes connected since 06:02 5 of 6 rooms rooms are asked at intervals", "failed and tried again: 4",
-		"Clash in Eliona: Room 1", "Room cannot be read: room-1@example.com", "Look again and believe it",
+		"Clash in Eliona: Room 1", "Room cannot be read: room-1@example.com", "Look again and accept it",
 		"Room 5 cannot be read", "times in a row: 3", "Room 6 vanished at once: 12", "Room 7 not read yet", "Room 8 no longer in the room list",
 		"Room 9 with configuration 2", "room-10@example.com with another configuration",
 		"only in Exchange", "only in Eliona", "at different times", "11:30–12:30, booked (number 4714)", "the room has not accepted",
