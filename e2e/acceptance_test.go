@@ -1,27 +1,26 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"ews/e2e/scenario"
+	"ews/simulator/exchangesim/schematest"
 )
 
 // seedOfAccidents is the same every time, so that a change that breaks nothing
@@ -32,30 +31,33 @@ const seedOfAccidents = 1
 // stages: first with everything as it should be, then with accidents. Their seed
 // is printed; ACCEPTANCE_SEED chooses another. ACCEPTANCE_APP names another
 // binary of the app than the one of this source, ACCEPTANCE_LOGS a folder for
-// what the processes logged.
+// what the processes logged, ACCEPTANCE_MD a file for the report, which has the
+// tests that prove statements played, too: with servers as they should be and
+// with unfriendly ones.
 func TestAcceptance(t *testing.T) {
 	scenarios, err := scenario.Files("scenarios/*.txt")
 	require.NoError(t, err)
-	var friendly, unfriendly results
-	t.Run("friendly", func(t *testing.T) { friendly = playAll(t, scenarios, scenario.Options{}) })
+	seed := uint64(seedOfAccidents)
+	if text := os.Getenv("ACCEPTANCE_SEED"); text != "" {
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "ACCEPTANCE_SEED")
+	}
+	friendly, unfriendly := results{}, results{}
+	var messages atomic.Int64
+	t.Run("friendly", func(t *testing.T) { friendly = playAll(t, scenarios, scenario.Options{}, &messages) })
 	t.Run("unfriendly", func(t *testing.T) {
 		if testing.Short() {
 			t.Skip("takes two minutes")
 		}
-		seed := uint64(seedOfAccidents)
-		if text := os.Getenv("ACCEPTANCE_SEED"); text != "" {
-			seed, err = strconv.ParseUint(text, 10, 64)
-			require.NoError(t, err)
-		}
 		t.Logf("ACCEPTANCE_SEED=%d", seed)
-		unfriendly = playAll(t, scenarios, scenario.Options{Unfriendly: true, Seed: seed})
+		unfriendly = playAll(t, scenarios, scenario.Options{Unfriendly: true, Seed: seed}, &messages)
 	})
 	if file := os.Getenv("ACCEPTANCE_MD"); file != "" {
-		if !filepath.IsAbs(file) {
-			file = filepath.Join("..", file)
-		}
-		content := report(scenarios, friendly, unfriendly, goResults(t))
-		require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
+		r := report{scenarios: scenarios, friendly: friendly, unfriendly: unfriendly, seed: seed}
+		maps.Copy(r.friendly, goResults(t, &messages))
+		maps.Copy(r.unfriendly, goResults(t, &messages, "UNFRIENDLY_SEED="+strconv.FormatUint(seed, 10)))
+		r.messages = messages.Load()
+		require.NoError(t, os.WriteFile(file, []byte(r.text()), 0o644))
 	}
 }
 
@@ -65,8 +67,9 @@ const aloneWorlds = 3
 
 // playAll plays scenarios as subtests. Subtests that are parallel in the sense
 // of package testing would be limited to the number of processors, but these
-// mostly wait.
-func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options) results {
+// mostly wait. What their traffic with Exchange is compared with the published
+// schemas, as far as there are any, is added to messages.
+func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options, messages *atomic.Int64) results {
 	became := &resultBook{results: results{}}
 	alone := make([][]*scenario.Scenario, aloneWorlds)
 	var together []*scenario.Scenario
@@ -82,9 +85,14 @@ func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options) r
 		}
 	}
 	var all sync.WaitGroup
-	for _, share := range alone {
-		w := &lazyWorld{t: t, scenarios: share, options: o}
+	world := func(share []*scenario.Scenario) *lazyWorld {
+		w := &lazyWorld{t: t, scenarios: share, options: o, messages: messages}
+		w.options.Dir = t.TempDir() // before the clean-up, so that it is still there then
 		t.Cleanup(w.close)
+		return w
+	}
+	for _, share := range alone {
+		w := world(share)
 		all.Go(func() {
 			for _, s := range share {
 				became.note(s, t.Run(s.Name(), func(t *testing.T) { w.play(t, s) }))
@@ -92,8 +100,7 @@ func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options) r
 		})
 	}
 	for _, share := range scenario.Share(together) {
-		w := &lazyWorld{t: t, scenarios: share, options: o}
-		t.Cleanup(w.close)
+		w := world(share)
 		for _, s := range share {
 			all.Go(func() {
 				became.note(s, t.Run(s.Name(), func(t *testing.T) { w.play(t, s) }))
@@ -124,6 +131,7 @@ type lazyWorld struct {
 	t         *testing.T
 	scenarios []*scenario.Scenario
 	options   scenario.Options
+	messages  *atomic.Int64 // that followed the published schemas
 
 	once sync.Once
 	*scenario.World
@@ -132,8 +140,8 @@ type lazyWorld struct {
 
 func (w *lazyWorld) play(t *testing.T, s *scenario.Scenario) {
 	w.once.Do(func() {
-		w.options.Dir, w.options.Binary = w.t.TempDir(), os.Getenv("ACCEPTANCE_APP")
-		if schemas() != "" {
+		w.options.Binary = os.Getenv("ACCEPTANCE_APP")
+		if schematest.Schemas() != "" {
 			w.options.Records = filepath.Join(w.options.Dir, "records")
 		}
 		w.World, w.err = scenario.NewWorld(w.t.Context(), w.scenarios, w.options)
@@ -170,11 +178,13 @@ func (w *lazyWorld) close() {
 		w.t.Error(err)
 	}
 	if w.options.Records != "" {
-		n, err := validate(context.WithoutCancel(w.t.Context()), w.options.Records)
-		w.t.Logf("%d different requests and answers compared with the published schemas", n)
+		n, err := schematest.Records{Dir: w.options.Records}.Check(context.WithoutCancel(w.t.Context()), schematest.Schemas())
 		if err != nil {
 			w.t.Error(err)
+			return
 		}
+		w.t.Logf(compared, n)
+		w.messages.Add(int64(n))
 	}
 }
 
@@ -276,7 +286,7 @@ var proofs = map[int][]string{
 	34: {"e2e TestDiscovery/P34"}, 35: {"e2e TestDiscovery/P35"}, 36: {"e2e TestRoomsComeAndGo/P36"}, 37: {"e2e TestDiscovery/P30 P37"},
 	38: {"e2e TestDiscovery/P38"},
 	43: {"exchange TestOrganizersAreNamed", "exchange TestDirectoryNames"}, 44: {"e2e TestBookingAppDown"},
-	48: {"e2e TestTwentyBookingsAtOnce"}, 54: {"e2e TestRefusedByExchange/P54"}, 56: {"e2e TestKillAtAnyMoment", "e2e TestLostAnswers"},
+	45: {"e2e TestFirstContact"}, 48: {"e2e TestTwentyBookingsAtOnce"}, 54: {"e2e TestRefusedByExchange/P54"}, 56: {"e2e TestKillAtAnyMoment", "e2e TestLostAnswers"},
 	69: {"e2e TestDocumentation/P69", "e2e TestOAuthWins"}, 70: {"e2e TestDocumentation/P70", "e2e TestWindowsAuthentication"},
 	71: {"e2e TestDocumentation/P71"},
 	72: {
@@ -396,119 +406,6 @@ func beginning(e ast.Expr) string {
 		if value, err := strconv.Unquote(text.Value); err == nil {
 			return value
 		}
-	}
-	return ""
-}
-
-// goResults runs the Go tests that prove statements. Names have underscores
-// for spaces in subtests.
-func goResults(t *testing.T) results {
-	t.Helper()
-	folders := map[string][]string{}
-	for _, names := range proofs {
-		for _, name := range names {
-			folder, test, _ := proof(name)
-			folders[folder] = append(folders[folder], test)
-		}
-	}
-	found := results{}
-	for _, folder := range slices.Sorted(maps.Keys(folders)) {
-		slices.Sort(folders[folder])
-		pattern := "^(" + strings.Join(slices.Compact(folders[folder]), "|") + ")$"
-		cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=20m", "-json", "-run", pattern, "./"+folder)
-		cmd.Dir = ".."
-		out, _ := cmd.Output() // a test that fails is a result, too
-		for line := range bytes.Lines(out) {
-			var event struct{ Action, Test, Output string }
-			if json.Unmarshal(line, &event) != nil || event.Test == "" {
-				continue
-			}
-			switch event.Action {
-			case "pass", "fail":
-				found[folder+" "+event.Test] = event.Action == "pass"
-				if event.Action == "fail" {
-					t.Errorf("%s %s failed", folder, event.Test)
-				}
-			case "output":
-				if strings.Contains(event.Output, "Error") {
-					t.Log(strings.TrimSpace(event.Output))
-				}
-			}
-		}
-	}
-	return found
-}
-
-// report writes docs/acceptance.md.
-func report(scenarios []*scenario.Scenario, friendly, unfriendly, tests results) string {
-	var b strings.Builder
-	b.WriteString(`# Acceptance
-
-What the product promises, what proves it, and how that went in the last run. Generated by "make acceptance".
-
-*Scenarios* are texts in [e2e/scenarios](../e2e/scenarios), written in the language of [e2e/scenario](../e2e/scenario/doc.go): steps on
-both sides, then the calendars of both sides. They run against the binary of the app and simulated servers; once as they are,
-and once *with accidents*: late answers, repeated messages, errors, lost requests and lost answers at random. *Tests* are Go
-tests; the folder is named first.
-
-| No. | Statement | Proven by | Result | With accidents |
-|---|---|---|---|---|
-`)
-	for n := 1; n < len(statements); n++ {
-		var by []string
-		plain, rough := verdict{}, verdict{}
-		for _, s := range scenariosOf(scenarios, n) {
-			file, title, _ := strings.Cut(s.Name(), "/")
-			by = append(by, "scenario *"+file+"*: "+title)
-			plain.note(friendly, s.Name())
-			if !s.Friendly {
-				rough.note(unfriendly, s.Name())
-			}
-		}
-		for _, name := range proofs[n] {
-			by = append(by, "test `"+name+"`")
-			plain.noteAll(tests, strings.ReplaceAll(name, " P", "_P"))
-		}
-		fmt.Fprintf(&b, "| P%02d | %s | %s | %s | %s |\n", n, statements[n], strings.Join(by, "<br>"), plain, rough)
-	}
-	return b.String()
-}
-
-// verdict sums up results.
-type verdict struct{ passed, failed, missing int }
-
-func (v *verdict) note(r results, name string) {
-	switch passed, ran := r[name]; {
-	case !ran:
-		v.missing++
-	case passed:
-		v.passed++
-	default:
-		v.failed++
-	}
-}
-
-// noteAll notes a test with the subtests that begin with a name.
-func (v *verdict) noteAll(r results, name string) {
-	all := slices.DeleteFunc(slices.Collect(maps.Keys(r)), func(other string) bool {
-		return !strings.HasPrefix(other, name)
-	})
-	if len(all) == 0 {
-		v.missing++
-	}
-	for _, other := range all {
-		v.note(r, other)
-	}
-}
-
-func (v verdict) String() string {
-	switch {
-	case v.failed > 0:
-		return "**failed**"
-	case v.missing > 0:
-		return "not run"
-	case v.passed > 0:
-		return "passed"
 	}
 	return ""
 }

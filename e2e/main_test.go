@@ -5,12 +5,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"ews/e2e/scenario"
 	"ews/e2e/stage"
+	"ews/simulator/exchangesim/schematest"
 )
 
 // atATime is how many tests run side by side: each is a few processes that
@@ -21,6 +24,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set(atATime)
+	}
+	if schematest.Schemas() == "" {
+		fmt.Fprintln(os.Stderr, schematest.Unset)
 	}
 	code := m.Run()
 	if err := stage.Clean(); err != nil {
@@ -47,12 +53,30 @@ type world struct {
 	day time.Time // a working day in the near future, at midnight UTC
 }
 
+// start puts a stage up. With UNFRIENDLY_SEED=n its servers are unfriendly.
+func start(t *testing.T, o stage.Options) *stage.Stage {
+	t.Helper()
+	o = recorded(t, o)
+	var seed uint64
+	if text := os.Getenv("UNFRIENDLY_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "UNFRIENDLY_SEED")
+		o.Simulator = append(scenario.UnfriendlyFlags(seed), o.Simulator...)
+	}
+	s, err := stage.Start(t.Context(), o)
+	require.NoError(t, err)
+	if seed != 0 {
+		require.NoError(t, scenario.Unfriendly(t.Context(), s.Control, seed))
+	}
+	return s
+}
+
 // newWorld starts the whole product with the rooms of the first floor in Eliona.
 func newWorld(t *testing.T, o stage.Options, change func(configuration map[string]any)) *world {
 	t.Helper()
 	o.Verbose = true
-	s, err := stage.Start(t.Context(), o)
-	require.NoError(t, err)
+	s := start(t, o)
 	w := &world{Stage: s, t: t, day: time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 2)}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -67,7 +91,7 @@ func newWorld(t *testing.T, o stage.Options, change func(configuration map[strin
 	if change != nil {
 		change(configuration)
 	}
-	_, err = s.Configure(t.Context(), configuration)
+	_, err := s.Configure(t.Context(), configuration)
 	require.NoError(t, err)
 	w.until("the rooms are assets", func() bool {
 		return len(w.rooms("10")) >= 5

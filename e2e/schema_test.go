@@ -2,54 +2,42 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
+	"testing"
+
+	"ews/e2e/stage"
+	"ews/simulator/exchangesim/schematest"
 )
 
-// schemas is a folder with the published schemas of Exchange Web Services and a
-// script that validates; empty if there is none.
-func schemas() string { return os.Getenv("EWS_SCHEMA_DIR") }
+// compared is how a test tells what it compared with the published schemas.
+const compared = "%d different requests to Exchange and answers follow the published schemas"
 
-// opaque are values of which the schemas say nothing but that they are text:
-// all polls of a quiet room differ in nothing else.
-var opaque = regexp.MustCompile(`(SyncState|SubscriptionId|PreviousWatermark|Watermark)>[^<]*<`)
-
-// validate compares recorded requests and answers with the published schemas,
-// each that is different from the others, and returns how many there were.
-func validate(ctx context.Context, records string) (int, error) {
-	files, err := filepath.Glob(filepath.Join(records, "*.xml"))
-	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("no records in %s: %w", records, err)
+// recorded lets the simulators of a stage record all requests to Exchange and
+// answers, which are compared with the published schemas when the test has
+// ended, if there are schemas. It is called before the stage starts.
+func recorded(t *testing.T, o stage.Options) stage.Options {
+	t.Helper()
+	if schematest.Schemas() == "" || slices.Contains(o.Simulator, "-record") {
+		return o
 	}
-	seen := map[[sha256.Size]byte]bool{}
-	var different []string
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return 0, fmt.Errorf("reading a record: %w", err)
+	dir := filepath.Join(t.TempDir(), "records")
+	o.Simulator = append(slices.Clone(o.Simulator), "-record", dir)
+	t.Cleanup(func() {
+		if n, err := follows(context.WithoutCancel(t.Context()), dir); err != nil {
+			t.Error(err)
+		} else if n > 0 {
+			t.Logf(compared, n)
 		}
-		if sum := sha256.Sum256(opaque.ReplaceAll(raw, []byte("$1><"))); !seen[sum] {
-			seen[sum] = true
-			different = append(different, file)
-		}
-	}
-	for some := range slices.Chunk(different, 500) {
-		out, err := exec.CommandContext(ctx, filepath.Join(schemas(), "validate"), some...).CombinedOutput()
-		if err != nil {
-			return len(different), fmt.Errorf("%w\n%s", err, notValid(string(out)))
-		}
-	}
-	return len(different), nil
+	})
+	return o
 }
 
-// notValid leaves out what is all right.
-func notValid(out string) string {
-	lines := slices.DeleteFunc(strings.Split(out, "\n"), func(line string) bool { return strings.HasSuffix(line, " validates") })
-	return strings.Join(lines[:min(len(lines), 20)], "\n")
+// follows compares what was recorded; a stage on which nobody asked Exchange
+// anything has nothing to compare.
+func follows(ctx context.Context, dir string) (int, error) {
+	if files, err := filepath.Glob(filepath.Join(dir, "*.xml")); err == nil && len(files) == 0 {
+		return 0, nil
+	}
+	return schematest.Records{Dir: dir}.Check(ctx, schematest.Schemas())
 }

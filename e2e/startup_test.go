@@ -29,8 +29,7 @@ import (
 // newStage starts everything but the app.
 func newStage(t *testing.T, o stage.Options) *stage.Stage {
 	t.Helper()
-	s, err := stage.Start(t.Context(), o)
-	require.NoError(t, err)
+	s := start(t, o)
 	t.Cleanup(func() {
 		if t.Failed() {
 			raw, err := os.ReadFile(s.AppLog())

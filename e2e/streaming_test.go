@@ -21,10 +21,10 @@ const prompt = 5 * time.Second
 // promptly acts and waits for the effect, which polling could not bring.
 func (w *world) promptly(what string, act func(), done func() bool) {
 	w.t.Helper()
-	began := time.Now()
+	began := stage.StartStopwatch()
 	act()
 	w.until(what, done)
-	took := time.Since(began)
+	took := began.Took()
 	w.t.Logf("%s after %v", what, took.Round(10*time.Millisecond))
 	require.Less(w.t, took, prompt, what)
 }

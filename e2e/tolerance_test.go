@@ -16,6 +16,7 @@ import (
 // apart are positions that a test of its own proves.
 var apart = []string{
 	"groupWrites=false",     // TestBookingAppWithoutGroups
+	"maxOccurrences=100",    // TestALongSeriesIsWrittenInParts; the script's groups are shorter
 	"deleteScope=group",     // TestDeletionOfWholeGroups
 	"notifyOrganizer=false", // TestRefusedByExchange
 	"occupancyWriter=false", // nothing of the app's

@@ -18,6 +18,7 @@ import (
 	"ews/e2e/stage"
 	"ews/simulator/elionasim"
 	"ews/simulator/exchangesim"
+	"ews/simulator/exchangesim/schematest"
 )
 
 // Words that must not come up anywhere.
@@ -81,7 +82,7 @@ func TestTraffic(t *testing.T) {
 	require.NoError(t, err)
 	answered, err := filepath.Glob(filepath.Join(records, "*.response.xml"))
 	require.NoError(t, err)
-	require.Len(t, answered, len(requested))
+	require.GreaterOrEqual(t, len(answered), len(requested), "streams have several answers")
 	t.Logf("%d requests", len(requested))
 
 	t.Run("the script is worth looking at", func(t *testing.T) {
@@ -97,12 +98,12 @@ func TestTraffic(t *testing.T) {
 		require.Positive(t, seen["CancelCalendarItem"]+seen["DeleteItem"]+seen["CreateItem"])
 	})
 	t.Run("requests and answers have the published form", func(t *testing.T) {
-		if schemas() == "" {
-			t.Skip("EWS_SCHEMA_DIR does not name a folder with the published schemas of Exchange Web Services and the script validate")
+		if schematest.Schemas() == "" {
+			t.Skip(schematest.Unset)
 		}
-		n, err := validate(t.Context(), records)
+		n, err := follows(t.Context(), records)
 		require.NoError(t, err)
-		t.Logf("%d are different", n)
+		t.Logf(compared, n)
 	})
 	t.Run("every request names a version and the mailbox it is made for", func(t *testing.T) {
 		impersonation := regexp.MustCompile(`<(\w+:)?ExchangeImpersonation[^>]*>\s*<(\w+:)?ConnectingSID>\s*` +

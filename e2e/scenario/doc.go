@@ -79,7 +79,9 @@
 //	until WHO is told                   WHO is told nothing
 //	nothing changes for 3s              no writes for 3s         wait 1s
 //
-// An entry of "until" must be there once, whatever else there is.
+// An entry of "until" must be there once, whatever else there is. Times count as
+// on a machine with time for it: what the product cannot help while something
+// waits for a processor counts by half. With accidents, "within" is only patient.
 //
 //	ROOM is set automate=tentative horizonDays=30    see the simulators' README
 //	ROOM joins the room list, ROOM leaves the room list

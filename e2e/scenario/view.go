@@ -257,22 +257,20 @@ const lasting = 2 * time.Second
 
 func (c *comparison) play(ctx context.Context, p *Play) error {
 	p.acted = false
-	limit := p.limit(c.limit)
+	limit, watch := p.limit(c.limit), stage.StartStopwatch()
 	if c.settled {
 		limit += lasting
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
 	var since time.Time
 	instead := "nothing could be seen"
 	for {
 		began := time.Now()
 		different, err := c.different(ctx, p)
 		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("after %v\n%s%s", limit, instead, c.beside(context.WithoutCancel(ctx), p))
 		case err != nil:
 			return err
+		case watch.Took() > limit:
+			return fmt.Errorf("after %v\n%s%s", limit, instead, c.beside(ctx, p))
 		case different == "" && (!c.settled || !since.IsZero() && time.Since(since) >= lasting):
 			return nil
 		case different == "" && since.IsZero():

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -62,7 +60,7 @@ func NewWorld(ctx context.Context, scenarios []*Scenario, o Options) (w *World, 
 		flags = append(flags, "-record", o.Records)
 	}
 	if o.Unfriendly {
-		flags = append(flags, "-latency", "15ms", "-random-seed", strconv.FormatUint(o.Seed, 10))
+		flags = append(flags, UnfriendlyFlags(o.Seed)...)
 	}
 	if w.Stage, err = stage.Start(ctx, stage.Options{Simulator: flags, Binary: o.Binary, Verbose: true}); err != nil {
 		return w, err
@@ -217,49 +215,6 @@ func (w *World) assets(ctx context.Context) (map[string]int32, error) {
 	}
 	return assets, err
 }
-
-// accidents make the world unfriendly: late and repeated pushes, answers that
-// come as the server likes, rooms that think for a while, and requests that
-// fail now and then, some of them after they were carried out.
-func (w *World) accidents(ctx context.Context, scenarios []*Scenario, seed uint64) error {
-	dice := rand.New(rand.NewPCG(seed, 1))
-	err := w.Control.Switch(ctx, map[string]any{"booking": map[string]any{
-		"duplicatesPerAsset": true, "echoSuppression": false, "replayOnSubscribe": true, "responseOrder": "shuffled",
-		"delayMilliseconds": 20, "pushContent": []string{"full-group", "changed-only"}[dice.IntN(2)],
-		"pushIDKey": []string{"ID", "id"}[dice.IntN(2)], "emptyList": []string{"null", "[]"}[dice.IntN(2)],
-	}, "eliona": map[string]any{"bulkShuffled": true, "unknownFields": "everywhere"}})
-	if err != nil {
-		return err
-	}
-	for _, s := range scenarios {
-		for _, room := range s.Rooms {
-			if slices.Contains(s.Late, room) {
-				continue
-			}
-			change := map[string]any{"room": w.address(s, room), "decisionDelayMilliseconds": dice.IntN(1500)}
-			if err := w.Control.SetRoom(ctx, change); err != nil {
-				return err
-			}
-		}
-	}
-	rules := []map[string]any{
-		{"service": "exchange", "kind": "status", "status": 500, "probability": 0.007},
-		{"service": "exchange", "kind": "status", "status": 503, "probability": 0.003, "count": 1},                // makes the app pause
-		{"service": "exchange", "kind": "throttle", "backOffMilliseconds": 300, "probability": 0.003, "count": 1}, // so does this, and longer each time
-		{"service": "exchange", "kind": "responseCode", "code": "ErrorTimeoutExpired", "probability": 0.003},
-		{"service": "exchange", "kind": "resetBefore", "probability": 0.003},
-		{"service": "exchange", "kind": "resetAfterBody", "probability": 0.01},
-		{"service": "exchange", "kind": "truncate", "probability": 0.005},
-		{"service": "booking", "kind": "status", "status": 503, "probability": 0.03},
-		{"service": "booking", "kind": "resetAfterBody", "probability": 0.02},
-		{"service": "booking", "kind": "truncate", "probability": 0.02},
-		{"service": "eliona", "kind": "status", "status": 503, "probability": 0.02},
-	}
-	return w.Control.Do(ctx, http.MethodPost, "/faults", rules, nil)
-}
-
-// Accidents counts what went wrong so far.
-func (w *World) Accidents(ctx context.Context) (int, error) { return w.Control.Applied(ctx, "") }
 
 // calm undoes what a scenario may have left: it stops the faults it made,
 // restores the switches, and starts the app.
