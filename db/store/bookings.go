@@ -104,7 +104,8 @@ func (t *Term) observeStranger(ctx context.Context, tx pgx.Tx) (engine.Observed,
 // heldBack tells why an unknown booking must not become a meeting now. While a
 // write is open whose bookings we do not know yet, any unknown booking of its
 // rooms or of its organizer may be one of them, even if somebody moved it to
-// another room already.
+// another room already. What was there before the write began is not: people do
+// not wait until an import, one write after the other, is over.
 func (t *Term) heldBack(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
 	assets := assetInts(o.Booking.Assets)
 	var ours, ended, open bool
@@ -116,7 +117,7 @@ func (t *Term) heldBack(ctx context.Context, tx pgx.Tx, o engine.BookingObservat
 		   exists (select from ews.booking_tombstone where configuration_id = $1 and booking_id = $3 and tick > $4),
 		   exists (select from ews.operation p join ews.meeting m on m.id = p.meeting_id
 		           where m.configuration_id = $1 and p.status = 'sending' and p.side = 'booking'
-		             and p.kind = 'write_bookings' and (p.assets && $2 or m.organizer in ('', $5)))`,
+		             and p.kind = 'write_bookings' and p.floor < $3 and (p.assets && $2 or m.organizer in ('', $5)))`,
 		t.config, assets, int32(o.Booking.ID), int64(o.Since), meeting.AddressOf(o.Booking.Organizer)).Scan(&ours, &ended, &open)
 	switch {
 	case err != nil:

@@ -197,6 +197,31 @@ func TestABookingThatMayBeOursIsDeferred(t *testing.T) {
 	require.Equal(t, 2, value[int](o, `select count(*) from ews.meeting`))
 }
 
+// Numbers rise: what has a lower one than a booking that was known when a write
+// began is none of that write's.
+func TestABookingFromBeforeTheWriteIsNotDeferred(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.read(o.room("lake@example.com", 10), entry("a", o.hour(9)))
+	c := o.claim()
+	write := func() engine.Operation {
+		operation, err := o.term.Begin(t.Context(), c, engine.Intent{Side: meeting.Eliona, Kind: plan.WriteBookings, Assets: []meeting.AssetID{10}})
+		require.NoError(t, err)
+		return operation
+	}
+	operation := write()
+	require.Equal(t, engine.Deferred, o.observe(o.booking()))
+	require.NoError(t, o.term.Apply(t.Context(), c, &operation, func(m *meeting.Meeting, at meeting.Moment) ([]engine.Notice, error) {
+		m.Occurrences[0].BookingWritten(8, o.hour(9), []meeting.AssetID{10}, at.Tick)
+		return nil, nil
+	}))
+	write()
+	later := o.booking()
+	later.Booking.ID, later.UID = 9, "uid of 9"
+	require.Equal(t, engine.Deferred, o.observe(later))
+	require.Equal(t, engine.Changed, o.observe(o.booking()))
+}
+
 func TestOnlyOpenWritesOfBookingsDefer(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

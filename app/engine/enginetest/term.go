@@ -324,7 +324,7 @@ func (t *Term) heldBack(o engine.BookingObservation) engine.Observed {
 	}
 	organizer := meeting.AddressOf(o.Booking.Organizer)
 	for _, r := range t.meetings {
-		if r.open == nil || r.open.Intent.Side != meeting.Eliona || r.open.Intent.Kind != plan.WriteBookings {
+		if r.open == nil || r.open.Intent.Side != meeting.Eliona || r.open.Intent.Kind != plan.WriteBookings || o.Booking.ID <= r.open.Floor {
 			continue
 		}
 		shares := slices.ContainsFunc(r.open.Intent.Assets, func(a meeting.AssetID) bool { return slices.Contains(o.Booking.Assets, a) })
