@@ -105,7 +105,7 @@ func (c *Client) GetStreamingEvents(ctx context.Context, mailbox Mailbox, r Stre
 		if failure == nil {
 			return s.end, nil
 		}
-		if !s.end.Opened {
+		if !s.end.Opened && !inv.sentAt.IsZero() { // what is held back is no call
 			c.observe(inv, attempt, failure)
 			if attempt == 1 && versionCodes[failure.Code] && int(version)+1 < len(schemaVersions) {
 				c.version.CompareAndSwap(version, version+1)

@@ -339,7 +339,11 @@ func TestStreamsWaitForTheEndOfABackOff(t *testing.T) {
 	f := newStreamFake(t, subscribed, func(_ http.ResponseWriter, send func(string), _ <-chan struct{}) {
 		send(streamed(connection("Closed")))
 	})
-	c := f.newClient(t, func(o *Options) { o.BackOffBase = time.Hour; o.BackOffMax = time.Hour })
+	var calls []string
+	c := f.newClient(t, func(o *Options) {
+		o.BackOffBase, o.BackOffMax = time.Hour, time.Hour
+		o.Observe = func(call Call) { calls = append(calls, call.Operation) }
+	})
 	_, err := c.SyncFolderItems(t.Context(), room, SyncRequest{})
 	require.Equal(t, ClassThrottled, ClassOf(err))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -347,4 +351,5 @@ func TestStreamsWaitForTheEndOfABackOff(t *testing.T) {
 	_, err = c.GetStreamingEvents(ctx, room, twoIDs, func([]Notification) {})
 	require.Equal(t, CodeBackOff, asError(t, err).Code)
 	require.Len(t, f.requests(), 1)
+	require.Equal(t, []string{"SyncFolderItems"}, calls, "what is not sent has no duration")
 }
