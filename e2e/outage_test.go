@@ -97,12 +97,14 @@ func TestExchangeDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms"}}, nil)
 
+	// Each time it is refused, the app waits longer: 5, 11 and 22 seconds if no two
+	// requests are under way at once.
 	w.fault(map[string]any{"service": "exchange", "kind": "throttle", "backOffMilliseconds": 1500, "count": 3})
 	w.eliona(alice, w.at(6), room1)
 	w.outlook(bob, w.at(6), room2)
-	w.until("a throttling server is obeyed, then all is in step", func() bool {
-		return w.acceptedAt(alice, w.at(6), room1) && len(w.bookedAt(w.at(6))) == 2
-	})
+	require.NoError(t, stage.Until(t.Context(), time.Minute+patience, "a throttling server is obeyed, then all is in step", func() (bool, error) {
+		return w.acceptedAt(alice, w.at(6), room1) && len(w.bookedAt(w.at(6))) == 2, nil
+	}))
 
 	require.NoError(t, w.Control.RevokeTokens(t.Context()))
 	w.eliona(alice, w.at(7), room1)
