@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"ews/e2e/stage"
+	"ews/simulator/exchangesim/schematest"
 )
 
 const python = "/usr/bin/python3" // the one Debian's packages belong to
@@ -118,7 +120,10 @@ func TestForeignClient(t *testing.T) {
 	if err := exec.CommandContext(t.Context(), python, "-c", "import exchangelib, requests_ntlm").Run(); err != nil {
 		t.Skip("the Python package exchangelib is not installed (Debian: python3-exchangelib)")
 	}
-	w := newWorld(t, stage.Options{}, nil)
+	// It asks for a version first that servers do not know.
+	records := filepath.Join(t.TempDir(), "records")
+	t.Cleanup(func() { schematest.Validate(t, records) })
+	w := newWorld(t, stage.Options{Simulator: []string{"-record", records}}, nil)
 	for _, kind := range []struct {
 		auth, user, mailbox, room string
 	}{
