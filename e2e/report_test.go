@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,6 +35,7 @@ func goResults(t *testing.T, messages *atomic.Int64, env ...string) results {
 		cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=20m", "-json", "-run", pattern, "./"+folder)
 		cmd.Dir, cmd.Env = "..", append(os.Environ(), env...)
 		out, _ := cmd.Output() // a test that fails is a result, too
+		said := map[string]string{}
 		for line := range bytes.Lines(out) {
 			var event struct{ Action, Test, Output string }
 			if json.Unmarshal(line, &event) != nil || event.Test == "" {
@@ -43,11 +45,11 @@ func goResults(t *testing.T, messages *atomic.Int64, env ...string) results {
 			case "pass", "fail":
 				found[folder+" "+event.Test] = event.Action == "pass"
 				if event.Action == "fail" {
-					t.Errorf("%s %s failed %v", folder, event.Test, env)
+					t.Errorf("%s %s failed %v\n%s", folder, event.Test, env, said[event.Test])
 				}
 			case "output":
-				if strings.Contains(event.Output, "Error") {
-					t.Log(strings.TrimSpace(event.Output))
+				if !logLine.MatchString(event.Output) {
+					said[event.Test] += event.Output
 				}
 				_, text, _ := strings.Cut(event.Output, ": ")
 				var n int64
@@ -59,6 +61,9 @@ func goResults(t *testing.T, messages *atomic.Int64, env ...string) results {
 	}
 	return found
 }
+
+// logLine is a line of the app's log.
+var logLine = regexp.MustCompile(`^\s*(DEBUG|INFO|WARNING|ERROR)\t`)
 
 // report is docs/acceptance.md. Results are those of scenarios by their names and
 // of tests by folder and name.
