@@ -48,7 +48,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("listening for the API: %w", err)
 	}
-	database, err := store.Open(ctx, store.Options{URL: o.ConnectionString})
+	database, err := store.Open(ctx, store.Options{URL: o.ConnectionString, Log: o.Log.With("component", "db")})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -32,6 +32,7 @@ const (
 // and the server ends it when it falls silent.
 type session struct {
 	conn *pgx.Conn
+	log  *slog.Logger
 	use  chan struct{} // holds one value while the connection is in use
 	lost chan struct{}
 	fail func()          // closes lost, once
@@ -91,7 +92,7 @@ func (db *DB) session(ctx context.Context) (*session, error) {
 	base := context.WithoutCancel(ctx)
 	watching, stop := context.WithCancel(base)
 	s := &session{
-		conn: conn, base: base, use: make(chan struct{}, 1), lost: make(chan struct{}), stop: stop, held: map[meeting.ConfigID]bool{},
+		conn: conn, log: db.log, base: base, use: make(chan struct{}, 1), lost: make(chan struct{}), stop: stop, held: map[meeting.ConfigID]bool{},
 	}
 	s.fail = sync.OnceFunc(func() { close(s.lost) })
 	s.wait.Go(func() { s.watch(watching) })
@@ -113,7 +114,7 @@ func (s *session) watch(ctx context.Context) {
 		err := s.do(ping, func(conn *pgx.Conn) error { return conn.Ping(ping) })
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			slog.WarnContext(ctx, "lock connection lost", "error", err)
+			s.log.WarnContext(ctx, "lock connection lost", "error", err)
 			s.fail()
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ import (
 type DB struct {
 	pool *pgxpool.Pool
 	now  func() time.Time
+	log  *slog.Logger
 	host string // with pid: this process, for people
 	pid  int
 
@@ -36,6 +38,7 @@ type Options struct {
 	URL      string           // PostgreSQL connection URL
 	MaxConns int32            // of the pool; 0 means 16
 	Now      func() time.Time // nil means the system clock
+	Log      *slog.Logger     // nil: nothing is logged
 }
 
 // Open creates the pool. It does not connect yet.
@@ -68,11 +71,14 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	// The database keeps microseconds. Finer instants would change their order
 	// by being stored.
 	now := func() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return &DB{pool: pool, now: now, host: host, pid: os.Getpid()}, nil
+	return &DB{pool: pool, now: now, log: o.Log, host: host, pid: os.Getpid()}, nil
 }
 
 // Pool returns the pool, for packages that keep other tables.
