@@ -253,8 +253,11 @@ func convert(err error) *engine.Error {
 		code = fmt.Sprintf("HTTP%d", e.HTTPStatus)
 	}
 	class := classes[e.Class]
-	if code == ews.CodeNotSent {
+	switch code {
+	case ews.CodeNotSent:
 		class = engine.Throttled // it did not come to an attempt
+	case ews.CodeAnswerTooLarge:
+		class = engine.Transient // Exchange did not refuse: we did not take its answer
 	}
 	return &engine.Error{Class: class, Code: code, Ambiguous: e.Ambiguous, Pause: e.BackOff, Err: err}
 }

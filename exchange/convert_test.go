@@ -35,6 +35,8 @@ func TestErrors(t *testing.T) {
 		require.ErrorIs(t, e, cause)
 	}
 	require.Equal(t, "HTTP403", convert(&ews.Error{HTTPStatus: 403, Class: ews.ClassConfig}).Code)
+	long := &ews.Error{Code: ews.CodeAnswerTooLarge, Class: ews.ClassTooLarge}
+	require.Equal(t, engine.Transient, convert(long).Class, "that is no refusal: nothing is withdrawn because of it")
 	other := errors.New("no calendar")
 	require.Equal(t, &engine.Error{Class: engine.Transient, Code: "exchange_unreachable", Err: other}, convert(other))
 	done := &engine.Error{Class: engine.Broken, Code: "ErrorX", Err: &ews.Error{}}
