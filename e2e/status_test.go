@@ -115,7 +115,7 @@ func TestWhatOperatorsSee(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, answer.StatusCode)
 		require.Contains(t, string(html), `Check of configuration 1</h2><span class="mark good">in order</span>`)
-		require.Contains(t, string(html), "Calendar of a user: "+alice)
+		require.Contains(t, string(html), `Calendar of a user: <span class="list">`+alice)
 	})
 
 	t.Run("a finding appears, and is gone once trying again succeeded", func(t *testing.T) {
