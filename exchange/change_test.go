@@ -68,6 +68,23 @@ func updateRooms(w *world) {
 	w.Equal(first.Name, item.Location)
 }
 
+// A room that declined stays listed. It is asked again, now that it is free.
+func updateAsksAgain(w *world) {
+	first, second := w.rooms[0], w.rooms[1]
+	d := w.draft(first, second)
+	other := w.book(d.Span, []meeting.Room{second})
+	w.accepted(second, other, 1)
+	h, _ := w.create(d)
+	w.answered(h.place(), map[meeting.Address]meeting.Answer{first.Address: meeting.Accepted, second.Address: meeting.Declined})
+	w.withdraw(other, time.Time{})
+	w.gone(second, other)
+
+	w.update(h.place(), engine.Change{Add: []meeting.Room{second}, Remove: []meeting.Room{first}})
+	w.accepted(second, h, 1)
+	w.gone(first, h)
+	w.answered(h.place(), accepts(second))
+}
+
 // Only the rooms named are touched, wherever a person listed them.
 func updateKeepsOthers(w *world) {
 	first, second := w.rooms[0], w.rooms[1]

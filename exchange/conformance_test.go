@@ -75,6 +75,7 @@ var conformance = []struct {
 	{"Copy/attendees", copyAttendees},
 	{"Update/time", updateTime},
 	{"Update/rooms", updateRooms},
+	{"Update/asks again", updateAsksAgain},
 	{"Update/others stay", updateKeepsOthers},
 	{"Update/stale", updateStale},
 	{"Update/occurrence", updateOccurrence},

@@ -251,6 +251,9 @@ func (c *Calendar) Update(ctx context.Context, p engine.Place, from meeting.Copy
 		update.Times = &ews.TimeSpan{Start: change.Span.Start, End: change.Span.End}
 		update.Notify = ews.SendToAllAndSaveCopy
 	}
+	if slices.ContainsFunc(change.Add, func(r meeting.Room) bool { _, listed := from.Rooms[r.Address]; return listed }) {
+		update.Notify = ews.SendToAllAndSaveCopy // it declined: for Exchange it is not new, and would not be asked
+	}
 	if len(change.Add)+len(change.Remove) > 0 {
 		item := c.recent.take(id)
 		if item == nil {
