@@ -14,7 +14,7 @@ import (
 func (t *Term) ObserveBooking(ctx context.Context, o engine.BookingObservation) (engine.Observed, error) {
 	result := engine.Unchanged
 	var changed *record
-	err := t.tx(ctx, "storing a booking", func(tx pgx.Tx) (err error) {
+	err := t.tx(ctx, "storing a booking", func(tx *transaction) (err error) {
 		result, changed, err = t.observe(ctx, tx, o)
 		return err
 	})
@@ -24,7 +24,7 @@ func (t *Term) ObserveBooking(ctx context.Context, o engine.BookingObservation) 
 	return result, t.wakeRefused(ctx, changed)
 }
 
-func (t *Term) observe(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, *record, error) {
+func (t *Term) observe(ctx context.Context, tx *transaction, o engine.BookingObservation) (engine.Observed, *record, error) {
 	records, err := load(ctx, tx,
 		`id = (select meeting_id from ews.occurrence where configuration_id = $1 and booking_id = $2)`,
 		t.config, o.Booking.ID)
@@ -39,7 +39,7 @@ func (t *Term) observe(ctx context.Context, tx pgx.Tx, o engine.BookingObservati
 	return result, nil, err
 }
 
-func (t *Term) observeUnknown(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+func (t *Term) observeUnknown(ctx context.Context, tx *transaction, o engine.BookingObservation) (engine.Observed, error) {
 	if o.Booking.Cancelled {
 		return t.observeStranger(ctx, tx)
 	}
@@ -60,7 +60,7 @@ func (t *Term) observeUnknown(ctx context.Context, tx pgx.Tx, o engine.BookingOb
 	return t.observeNew(ctx, tx, o)
 }
 
-func (t *Term) observeKnown(ctx context.Context, tx pgx.Tx, r *record, o engine.BookingObservation) (engine.Observed, error) {
+func (t *Term) observeKnown(ctx context.Context, tx *transaction, r *record, o engine.BookingObservation) (engine.Observed, error) {
 	for _, occurrence := range r.Occurrences {
 		if occurrence.Booking != o.Booking.ID {
 			continue
@@ -78,7 +78,8 @@ func (t *Term) observeKnown(ctx context.Context, tx pgx.Tx, r *record, o engine.
 		if !changed {
 			return engine.Unchanged, nil
 		}
-		return engine.Changed, makeDue(ctx, tx, []meeting.ID{r.ID}, priorityHuman, 0)
+		makeDue(tx.last, []meeting.ID{r.ID}, priorityHuman, 0)
+		return engine.Changed, nil
 	}
 	return engine.Unchanged, nil
 }
@@ -86,7 +87,7 @@ func (t *Term) observeKnown(ctx context.Context, tx pgx.Tx, r *record, o engine.
 // observeStranger judges the cancellation of a booking that nobody knows. It
 // may be one that we made a moment ago and whose number is not stored yet: a
 // person can be that quick.
-func (t *Term) observeStranger(ctx context.Context, tx pgx.Tx) (engine.Observed, error) {
+func (t *Term) observeStranger(ctx context.Context, tx *transaction) (engine.Observed, error) {
 	var open bool
 	err := tx.QueryRow(ctx,
 		`select exists (select from ews.operation p join ews.meeting m on m.id = p.meeting_id
@@ -106,7 +107,7 @@ func (t *Term) observeStranger(ctx context.Context, tx pgx.Tx) (engine.Observed,
 // rooms or of its organizer may be one of them, even if somebody moved it to
 // another room already. What was there before the write began is not: people do
 // not wait until an import, one write after the other, is over.
-func (t *Term) heldBack(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+func (t *Term) heldBack(ctx context.Context, tx *transaction, o engine.BookingObservation) (engine.Observed, error) {
 	assets := assetInts(o.Booking.Assets)
 	var ours, ended, open bool
 	err := tx.QueryRow(ctx,
@@ -130,7 +131,7 @@ func (t *Term) heldBack(ctx context.Context, tx pgx.Tx, o engine.BookingObservat
 	return "", nil
 }
 
-func (t *Term) observeNew(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+func (t *Term) observeNew(ctx context.Context, tx *transaction, o engine.BookingObservation) (engine.Observed, error) {
 	records, err := load(ctx, tx, `configuration_id = $1 and uid = $2`, t.config, o.UID)
 	if err != nil {
 		return "", err
@@ -155,7 +156,8 @@ func (t *Term) observeNew(ctx context.Context, tx pgx.Tx, o engine.BookingObserv
 	if err := t.save(ctx, tx, o.Since, r); err != nil {
 		return "", err
 	}
-	return engine.Changed, makeDue(ctx, tx, []meeting.ID{r.ID}, priorityHuman, 0)
+	makeDue(tx.last, []meeting.ID{r.ID}, priorityHuman, 0)
+	return engine.Changed, nil
 }
 
 // BookingsOf implements engine.Store.

@@ -18,7 +18,7 @@ const (
 // numbers of cancelled bookings, and meetings that lie in the past on every
 // side. Nothing that is live or to come is touched.
 func (t *Term) Clean(ctx context.Context) error {
-	return t.tx(ctx, "removing old records", func(tx pgx.Tx) error {
+	return t.tx(ctx, "removing old records", func(tx *transaction) error {
 		batch := &pgx.Batch{}
 		batch.Queue(
 			`delete from ews.operation p using ews.meeting m

@@ -132,7 +132,7 @@ func (db *DB) Retry(ctx context.Context, config meeting.ConfigID, finding string
 	if err != nil {
 		return ErrNoFinding
 	}
-	return inTx(ctx, db.pool, func(tx pgx.Tx) error {
+	return inTx(ctx, db.pool, nothing, func(tx *transaction) error {
 		var exists bool
 		err := tx.QueryRow(ctx,
 			`select exists (select from (`+findings+`) f where configuration_id = $1 and id = $2)`, config, finding).Scan(&exists)
@@ -155,26 +155,26 @@ func (db *DB) Retry(ctx context.Context, config meeting.ConfigID, finding string
 	})
 }
 
-func retryMeeting(ctx context.Context, tx pgx.Tx, id meeting.ID) error {
+func retryMeeting(ctx context.Context, tx *transaction, id meeting.ID) error {
 	if _, err := tx.Exec(ctx, `select from ews.meeting where id = $1 for update`, id); err != nil {
 		return fmt.Errorf("locking a meeting: %w", err)
 	}
-	return makeDue(ctx, tx, []meeting.ID{id}, priorityHuman, 0)
+	makeDue(tx.last, []meeting.ID{id}, priorityHuman, 0)
+	return nil
 }
 
 // askAgain has the organizer's copy read at once, which the planner else does
 // rarely for a room that stays silent.
-func askAgain(ctx context.Context, tx pgx.Tx, id meeting.OccurrenceID) error {
+func askAgain(ctx context.Context, tx *transaction, id meeting.OccurrenceID) error {
 	var of meeting.ID
 	err := tx.QueryRow(ctx,
 		`select id from ews.meeting where id = (select meeting_id from ews.occurrence where id = $1) for update`, id).Scan(&of)
 	if err != nil {
 		return fmt.Errorf("locking a meeting: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `update ews.occurrence set copy_checked_at = null where id = $1`, id); err != nil {
-		return fmt.Errorf("asking for an answer: %w", err)
-	}
-	return makeDue(ctx, tx, []meeting.ID{of}, priorityHuman, 0)
+	tx.last.Queue(`update ews.occurrence set copy_checked_at = null where id = $1`, id)
+	makeDue(tx.last, []meeting.ID{of}, priorityHuman, 0)
+	return nil
 }
 
 // Resync has the calendars of a configuration's rooms read anew, or that of one
@@ -185,7 +185,7 @@ func askAgain(ctx context.Context, tx pgx.Tx, id meeting.OccurrenceID) error {
 // looked at twice again.
 func (db *DB) Resync(ctx context.Context, config meeting.ConfigID, address meeting.Address) (int64, error) {
 	var rooms int64
-	err := inTx(ctx, db.pool, func(tx pgx.Tx) error {
+	err := inTx(ctx, db.pool, nothing, func(tx *transaction) error {
 		tag, err := tx.Exec(ctx,
 			`update ews.room set delta_gen = delta_gen + 1, poll_at = now(), guard_since = null, guard_gone = 0
 			 where configuration_id = $1 and $2 in ('', mailbox)`, config, address)

@@ -52,7 +52,7 @@ func (t *Term) queueLegacy(batch *pgx.Batch, r *record) {
 // observeLegacy handles a booking that an earlier app kept in step: it is not
 // made a meeting, it has one. That meeting is worked on, whether Exchange
 // shows it or not. The result is empty if it is no such booking.
-func (t *Term) observeLegacy(ctx context.Context, tx pgx.Tx, o engine.BookingObservation) (engine.Observed, error) {
+func (t *Term) observeLegacy(ctx context.Context, tx *transaction, o engine.BookingObservation) (engine.Observed, error) {
 	var uid meeting.UID
 	var organizer meeting.Address
 	err := tx.QueryRow(ctx,
@@ -80,13 +80,11 @@ func (t *Term) observeLegacy(ctx context.Context, tx pgx.Tx, o engine.BookingObs
 		return "", err
 	}
 	// One that was settled as gone is not, after all.
-	_, err = tx.Exec(ctx,
+	tx.last.Queue(
 		`update ews.legacy_booking set linked_at = null, starts_at = null, configuration_id = $2 where booking_id = $1`,
 		int32(o.Booking.ID), t.config)
-	if err != nil {
-		return "", fmt.Errorf("expecting a booking of an earlier release: %w", err)
-	}
-	return engine.Changed, makeDue(ctx, tx, []meeting.ID{records[0].ID}, priorityChange, settle)
+	makeDue(tx.last, []meeting.ID{records[0].ID}, priorityChange, settle)
+	return engine.Changed, nil
 }
 
 func (r *record) has(id meeting.BookingID) bool {
@@ -94,7 +92,7 @@ func (r *record) has(id meeting.BookingID) bool {
 }
 
 // takeover tells how far both sides of a database taken over are known.
-func (t *Term) takeover(ctx context.Context, tx pgx.Tx) (*engine.Takeover, error) {
+func (t *Term) takeover(ctx context.Context, tx *transaction) (*engine.Takeover, error) {
 	out := &engine.Takeover{ReadAt: map[meeting.RoomID]time.Time{}}
 	// A room that fails again and again must not keep all others waiting.
 	rows, err := tx.Query(ctx,

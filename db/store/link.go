@@ -25,9 +25,9 @@ func (t *Term) Fresh(ctx context.Context) (bool, error) {
 
 // Linked implements engine.Store.
 func (t *Term) Linked(ctx context.Context) error {
-	return t.tx(ctx, "storing that bookings are known", func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `update ews.configuration set linked_at = now() where id = $1`, t.config)
-		return err
+	return t.tx(ctx, "storing that bookings are known", func(tx *transaction) error {
+		tx.last.Queue(`update ews.configuration set linked_at = now() where id = $1`, t.config)
+		return nil
 	})
 }
 

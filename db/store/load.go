@@ -49,7 +49,7 @@ const (
 
 // load reads meetings with everything below them. The rows are locked in the
 // order of their ids, so that transactions that lock several cannot deadlock.
-func load(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]*record, error) {
+func load(ctx context.Context, tx *transaction, where string, args ...any) ([]*record, error) {
 	l := newReading()
 	for _, part := range []struct {
 		scan func(pgx.Rows) error

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ews/app/engine"
 	"ews/app/meeting"
@@ -17,23 +18,30 @@ import (
 // than any operation may take.
 const claimTime = 5 * time.Minute
 
+// owned is true for who owns the configuration, and keeps the next owner waiting
+// until the statement is carried out. It stands for the check of a transaction
+// where one statement is all.
+const owned = `with owner as materialized (
+	select true from ews.configuration where id = $1 and owner_epoch = $2 for key share) `
+
 // Claim implements engine.Store.
 func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
 	var claims []engine.Claim
-	err := t.tx(ctx, "claiming meetings", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx,
-			`with claimed as (
+	err := repeated(func() error {
+		rows, err := t.db.pool.Query(ctx,
+			owned+`, claimed as (
 			   update ews.meeting m
-			   set claim_token = gen_random_uuid(), claimed_until = now() + $3::interval
+			   set claim_token = gen_random_uuid(), claimed_until = now() + $4::interval
 			   from (select id from ews.meeting
 			         where configuration_id = $1 and due_at <= now() and (claimed_until is null or claimed_until < now())
-			         order by priority, due_at limit $2 for update skip locked) due
+			           and exists (select from owner)
+			         order by priority, due_at limit $3 for update skip locked) due
 			   where m.id = due.id
 			   returning m.*)
-			 select id, claim_token::text, attempts, failing_since,
-			        coalesce(extract(epoch from now() - wanted_at), 0)::float8, priority = $4
-			 from claimed order by priority, due_at`,
-			t.config, limit, claimTime, priorityArchive)
+			 select coalesce(id, 0), coalesce(claim_token::text, ''), coalesce(attempts, 0), failing_since,
+			        coalesce(extract(epoch from now() - wanted_at), 0)::float8, coalesce(priority = $5, false)
+			 from owner left join claimed on true order by priority, due_at`,
+			t.config, t.epoch, limit, claimTime, priorityArchive)
 		if err != nil {
 			return err
 		}
@@ -44,9 +52,15 @@ func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
 			c.Failing, c.Waited = orZero(failing), time.Duration(waited*float64(time.Second))
 			return c, err
 		})
+		if err == nil && len(claims) == 0 {
+			return engine.ErrFenced
+		}
 		return err
 	})
-	return claims, err
+	if err != nil {
+		return nil, fmt.Errorf("claiming meetings: %w", err)
+	}
+	return slices.DeleteFunc(claims, func(c engine.Claim) bool { return c.Meeting == 0 }), nil
 }
 
 // isClaimed is the condition for a meeting that is still ours to work on.
@@ -62,23 +76,11 @@ func (t *Term) queueClaimed(batch *pgx.Batch, c engine.Claim) {
 // again.
 func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) {
 	var out engine.Loaded
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, t.db.pool, snapshot, func(tx pgx.Tx) error {
-		batch, l := &pgx.Batch{}, newReading()
-		t.queueOwner(batch, "")
-		l.queue(batch, c.Meeting, isClaimed, "", t.config, c.Token)
-		t.queueOpenOperation(batch, c.Meeting, &out)
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return err
-		}
-		if len(l.records) == 0 {
-			return engine.ErrClaimLost
-		}
-		r := l.done()[0]
-		out.Meeting, out.Gen = r.Meeting, r.wantGen
-		var err error
-		if len(r.Legacy) > 0 {
-			out.Takeover, err = t.takeover(ctx, tx)
+	err := t.db.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		tx := &transaction{conn, &pgx.Batch{}}
+		err := t.load(ctx, tx, c, &out, false)
+		if err != nil {
+			tx.rollBack(ctx)
 		}
 		return err
 	})
@@ -86,6 +88,40 @@ func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) 
 		return engine.Loaded{}, fmt.Errorf("loading a meeting: %w", err)
 	}
 	return out, nil
+}
+
+// load reads all of it as it is at one moment, in one round trip unless there
+// are bookings of an earlier app: then once more, together with what is known of
+// those.
+func (t *Term) load(ctx context.Context, tx *transaction, c engine.Claim, out *engine.Loaded, inherited bool) error {
+	batch, l := &pgx.Batch{}, newReading()
+	batch.Queue(beginSnapshot)
+	t.queueOwner(batch, "")
+	l.queue(batch, c.Meeting, isClaimed, "", t.config, c.Token)
+	t.queueOpenOperation(batch, c.Meeting, out)
+	if !inherited {
+		batch.Queue("commit")
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	if len(l.records) == 0 {
+		return engine.ErrClaimLost
+	}
+	r := l.done()[0]
+	out.Meeting, out.Gen = r.Meeting, r.wantGen
+	switch {
+	case !inherited && len(r.Legacy) > 0:
+		return t.load(ctx, tx, c, out, true)
+	case !inherited:
+		return nil
+	}
+	var err error
+	if out.Takeover, err = t.takeover(ctx, tx); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "commit")
+	return err
 }
 
 // openOperation returns the operation in flight; a meeting has at most one.
@@ -147,19 +183,42 @@ func wanted(items []engine.NewBooking) (out []wantedBooking) {
 // resolved before the next begins.
 func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engine.Operation, error) {
 	op := engine.Operation{Intent: i, Attempt: 1}
-	err := t.txAfter(ctx, "recording an operation", func(batch *pgx.Batch) {
-		t.queueClaimed(batch, c)
-		batch.Queue(
-			`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, reason, bookings, floor)
-			 values ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9, $11,
-			         (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $10))
-			 returning id, floor`,
-			c.Meeting, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
-			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, t.config, wanted(i.New)).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&op.ID, &op.Floor) })
-	}, nothingMore)
+	err := repeated(func() error {
+		var mine, claimed bool
+		err := t.db.pool.QueryRow(ctx,
+			owned+`, claim as materialized (
+			   select true from ews.meeting
+			   where id = $3 and configuration_id = $1 and claim_token = $4 and claimed_until > now() and exists (select from owner)
+			   for update), operation as (
+			   insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at, reason, bookings, floor)
+			   select $3, nullif($5::bigint, 0), $6, $7, $8, $9, $10, $11, $12, $13,
+			          (select coalesce(max(booking_id), 0) from ews.occurrence where configuration_id = $1)
+			   where exists (select from claim)
+			   returning id, floor)
+			 select exists (select from owner), exists (select from claim),
+			        coalesce((select id from operation), 0), coalesce((select floor from operation), 0)`,
+			t.config, t.epoch, c.Meeting, c.Token, int64(i.Occurrence), side(i.Side), i.Kind, i.Mailbox, assetInts(i.Assets),
+			orNull(i.Span.Start), orNull(i.Span.End), i.Reason, wanted(i.New)).Scan(&mine, &claimed, &op.ID, &op.Floor)
+		return denied(err, mine, claimed)
+	})
+	if err != nil {
+		return op, fmt.Errorf("recording an operation: %w", err)
+	}
 	op.StartedAt = t.db.now()
-	return op, err
+	return op, nil
+}
+
+// denied tells who no longer owns the configuration, or no longer has the claim.
+func denied(err error, mine, claimed bool) error {
+	switch {
+	case err != nil:
+		return err
+	case !mine:
+		return engine.ErrFenced
+	case !claimed:
+		return engine.ErrClaimLost
+	}
+	return nil
 }
 
 // Unknown implements engine.Store.
@@ -196,7 +255,7 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 		l = newReading()
 		l.queue(batch, c.Meeting, isClaimed, "for update", t.config, c.Token)
 		batch.Queue(`select nextval('ews.tick')`).QueryRow(func(row pgx.Row) error { return row.Scan(&at) })
-	}, func(tx pgx.Tx) error {
+	}, func(tx *transaction) error {
 		if len(l.records) == 0 {
 			return engine.ErrClaimLost
 		}
@@ -210,11 +269,10 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 			return err
 		}
 		if op != nil {
-			if err := finish(ctx, tx, *op, "done", ""); err != nil {
-				return err
-			}
+			finish(tx.last, *op, "done", "")
 		}
-		return t.openNotices(ctx, tx, notices)
+		t.openNotices(tx.last, notices)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -222,51 +280,50 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 	return t.wakeRefused(ctx, changed)
 }
 
-func finish(ctx context.Context, tx pgx.Tx, op engine.Operation, status, code string) error {
-	_, err := tx.Exec(ctx,
+func finish(batch *pgx.Batch, op engine.Operation, status, code string) {
+	batch.Queue(
 		`update ews.operation set status = $2, result_code = $3, finished_at = now(), bookings = null where id = $1`, op.ID, status, code)
-	if err != nil {
-		return fmt.Errorf("ending an operation: %w", err)
-	}
-	return nil
 }
 
 // Fail implements engine.Store.
 func (t *Term) Fail(ctx context.Context, c engine.Claim, op engine.Operation, code string) error {
-	return t.txAfter(ctx, "storing a failure", func(batch *pgx.Batch) { t.queueClaimed(batch, c) }, func(tx pgx.Tx) error {
-		return finish(ctx, tx, op, "failed", code)
+	return t.txAfter(ctx, "storing a failure", func(batch *pgx.Batch) { t.queueClaimed(batch, c) }, func(tx *transaction) error {
+		finish(tx.last, op, "failed", code)
+		return nil
 	})
 }
 
 // Release implements engine.Store.
 func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.Release) error {
-	return t.txAfter(ctx, "releasing a meeting", func(batch *pgx.Batch) {
-		var due *float64
-		if !r.Due.IsZero() {
-			seconds := t.until(r.Due)
-			due = &seconds
-		}
-		batch.Queue(
-			`update ews.meeting set
-			   claim_token = null, claimed_until = null,
-			   done_gen = case when $5 then done_gen else greatest(done_gen, $3) end,
-			   due_at = case when want_gen > $3 then now()
-			                 else now() + make_interval(secs => $4) end,
-			   priority = case when want_gen > $3 or $4 is not null then priority else 1 end,
-			   wanted_at = case when $4 is not null or $5 then wanted_at when want_gen > $3 then now() end,
-			   attempts = case when $5 then attempts + 1 else 0 end,
-			   failing_since = case when $5 then coalesce(failing_since, now()) end,
-			   parked_code = case when want_gen > $3 then '' else $6 end,
-			   parked_at = case when want_gen <= $3 and $6 <> '' then now() end,
-			   error_code = $7
-			 where id = $1 and claim_token = $2 and configuration_id = $8`,
-			c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code, t.config).Exec(func(tag pgconn.CommandTag) error {
-			if tag.RowsAffected() == 0 {
-				return engine.ErrClaimLost
-			}
-			return nil
-		})
-	}, nothingMore)
+	var due *float64
+	if !r.Due.IsZero() {
+		seconds := t.until(r.Due)
+		due = &seconds
+	}
+	err := repeated(func() error {
+		var mine, claimed bool
+		err := t.db.pool.QueryRow(ctx,
+			owned+`, released as (
+			   update ews.meeting set
+			     claim_token = null, claimed_until = null,
+			     done_gen = case when $7 then done_gen else greatest(done_gen, $5) end,
+			     due_at = case when want_gen > $5 then now()
+			                   else now() + make_interval(secs => $6) end,
+			     priority = case when want_gen > $5 or $6 is not null then priority else 1 end,
+			     wanted_at = case when $6 is not null or $7 then wanted_at when want_gen > $5 then now() end,
+			     attempts = case when $7 then attempts + 1 else 0 end,
+			     failing_since = case when $7 then coalesce(failing_since, now()) end,
+			     parked_code = case when want_gen > $5 then '' else $8 end,
+			     parked_at = case when want_gen <= $5 and $8 <> '' then now() end,
+			     error_code = $9
+			   where id = $3 and claim_token = $4 and configuration_id = $1 and exists (select from owner)
+			   returning true)
+			 select exists (select from owner), exists (select from released)`,
+			t.config, t.epoch, c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code).Scan(&mine, &claimed)
+		return denied(err, mine, claimed)
+	})
+	if err != nil {
+		return fmt.Errorf("releasing a meeting: %w", err)
+	}
+	return nil
 }
-
-func nothingMore(pgx.Tx) error { return nil }

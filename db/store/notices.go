@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,15 +14,16 @@ func (t *Term) Notify(ctx context.Context, notices []engine.Notice) error {
 	if len(notices) == 0 {
 		return nil
 	}
-	return t.tx(ctx, "recording notices", func(tx pgx.Tx) error {
-		return t.openNotices(ctx, tx, notices)
+	return t.tx(ctx, "recording notices", func(tx *transaction) error {
+		t.openNotices(tx.last, notices)
+		return nil
 	})
 }
 
 // openNotices opens episodes. A subject and code with an open one is silent.
-func (t *Term) openNotices(ctx context.Context, tx pgx.Tx, notices []engine.Notice) error {
+func (t *Term) openNotices(batch *pgx.Batch, notices []engine.Notice) {
 	for _, n := range notices {
-		_, err := tx.Exec(ctx,
+		batch.Queue(
 			`insert into ews.notice (configuration_id, subject, code, episode, recipient, project_id, room, starts_at, ends_at, amount, due_at, cause)
 			 select $1, $2, $3,
 			        1 + coalesce((select max(episode) from ews.notice
@@ -32,17 +32,13 @@ func (t *Term) openNotices(ctx context.Context, tx pgx.Tx, notices []engine.Noti
 			        now() + make_interval(secs => $10), $11
 			 on conflict do nothing`,
 			t.config, n.Subject, n.Code, n.Recipient, n.Project, n.Room, orNull(n.Span.Start), orNull(n.Span.End), n.Amount, n.Delay.Seconds(), n.Cause)
-		if err != nil {
-			return fmt.Errorf("recording a notice: %w", err)
-		}
 	}
-	return nil
 }
 
 // Resolve implements engine.Store. An episode that was never sent is closed
 // silently.
 func (t *Term) Resolve(ctx context.Context, subject, code string) (told bool, err error) {
-	err = t.tx(ctx, "closing a notice", func(tx pgx.Tx) error {
+	err = t.tx(ctx, "closing a notice", func(tx *transaction) error {
 		return tx.QueryRow(ctx,
 			`with closed as (
 			   update ews.notice set closed_at = now()
@@ -73,13 +69,17 @@ type Message struct {
 // are really sent loses the message, never the record of it; the other order
 // would tell people twice.
 func (t *Term) TakeMessages(ctx context.Context, limit int) ([]Message, error) {
+	const dueNow = `configuration_id = $1 and sent_at is null and closed_at is null and due_at <= now()`
+	if due, err := t.exists(ctx, `ews.notice where `+dueNow); err != nil || !due {
+		return nil, err
+	}
 	var out []Message
-	err := t.tx(ctx, "taking notices", func(tx pgx.Tx) error {
+	err := t.tx(ctx, "taking notices", func(tx *transaction) error {
 		rows, err := tx.Query(ctx,
 			`with taken as (
 			   update ews.notice n set sent_at = now()
 			   from (select id from ews.notice
-			         where configuration_id = $1 and sent_at is null and closed_at is null and due_at <= now()
+			         where `+dueNow+`
 			         order by id limit $2 for update skip locked) due
 			   where n.id = due.id
 			   returning n.*)
@@ -101,7 +101,7 @@ func (t *Term) TakeMessages(ctx context.Context, limit int) ([]Message, error) {
 
 // SaveReceipt stores what the far side answered to a message.
 func (t *Term) SaveReceipt(ctx context.Context, id int64, receipt string) error {
-	return t.tx(ctx, "storing a receipt", func(tx pgx.Tx) error {
+	return t.tx(ctx, "storing a receipt", func(tx *transaction) error {
 		_, err := tx.Exec(ctx, `update ews.notice set receipt_id = $2 where id = $1`, id, receipt)
 		return err
 	})
@@ -109,7 +109,7 @@ func (t *Term) SaveReceipt(ctx context.Context, id int64, receipt string) error 
 
 // Postpone puts a message back that was taken and not delivered.
 func (t *Term) Postpone(ctx context.Context, id int64, by time.Duration) error {
-	return t.tx(ctx, "postponing a notice", func(tx pgx.Tx) error {
+	return t.tx(ctx, "postponing a notice", func(tx *transaction) error {
 		_, err := tx.Exec(ctx,
 			`update ews.notice set sent_at = null, due_at = now() + make_interval(secs => $2) where id = $1`, id, by.Seconds())
 		return err

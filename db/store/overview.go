@@ -166,21 +166,30 @@ type Report struct {
 // a comparison of all bookings since the last one. What is not known leaves
 // what an earlier owner told of it.
 func (t *Term) Report(ctx context.Context, r Report) (compare bool, err error) {
-	err = t.tx(ctx, "reporting", func(tx pgx.Tx) error {
+	told := []any{
+		t.config, orNull(r.Connected), orNull(r.Heard), orNull(r.Compared), orNull(r.WaitUntil), r.Watched, orNull(r.WatchedAt),
+	}
+	if news, err := t.exists(ctx, `ews.leader where `+reportNews, told[1:]...); err != nil || !news {
+		return false, err
+	}
+	err = t.tx(ctx, "reporting", func(tx *transaction) error {
 		err := tx.QueryRow(ctx,
 			`select compare from ews.leader where configuration_id = $1 for update`, t.config).Scan(&compare)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx,
+		tx.last.Queue(
 			`update ews.leader set connected_at = $2, heard_at = coalesce($3, heard_at),
 			   compared_at = coalesce($4, compared_at), wait_until = $5,
 			   watched_rooms = $6, watched_at = $7, compare = false
-			 where configuration_id = $1
-			   and (compare or (connected_at, heard_at, compared_at, wait_until, watched_rooms, watched_at)
-			        is distinct from ($2, coalesce($3, heard_at), coalesce($4, compared_at), $5, $6, $7))`,
-			t.config, orNull(r.Connected), orNull(r.Heard), orNull(r.Compared), orNull(r.WaitUntil), r.Watched, orNull(r.WatchedAt))
-		return err
+			 where `+reportNews, told...)
+		return nil
 	})
 	return compare, err
 }
+
+// reportNews is true if a report differs from the stored one, or somebody asked
+// for a comparison.
+const reportNews = `configuration_id = $1
+	and (compare or (connected_at, heard_at, compared_at, wait_until, watched_rooms, watched_at)
+	     is distinct from ($2, coalesce($3, heard_at), coalesce($4, compared_at), $5, $6, $7))`

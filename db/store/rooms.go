@@ -15,7 +15,7 @@ import (
 // SyncRooms implements engine.Store.
 func (t *Term) SyncRooms(ctx context.Context, list []engine.RoomInfo) (bool, error) {
 	changed := false
-	err := t.tx(ctx, "storing the room list", func(tx pgx.Tx) error {
+	err := t.tx(ctx, "storing the room list", func(tx *transaction) error {
 		mailboxes, names := make([]string, len(list)), make([]string, len(list))
 		for i, room := range list {
 			mailboxes[i], names[i] = string(room.Address), room.Name
@@ -46,7 +46,7 @@ func (t *Term) SyncRooms(ctx context.Context, list []engine.RoomInfo) (bool, err
 // meetings, and those of bookings that cover them, are looked at once their
 // calendars have been read: what happened to them in Eliona meanwhile was left
 // alone.
-func returning(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, mailboxes []string) (bool, error) {
+func returning(ctx context.Context, tx *transaction, config meeting.ConfigID, mailboxes []string) (bool, error) {
 	rows, err := tx.Query(ctx,
 		`update ews.room set retired_at = null, sync_state = '', token_version = token_version + 1,
 		   delta_gen = delta_gen + 1, poll_at = now(), fail_count = 0, error_code = '', guard_since = null, guard_gone = 0
@@ -75,7 +75,8 @@ func returning(ctx context.Context, tx pgx.Tx, config meeting.ConfigID, mailboxe
 	if err != nil {
 		return false, err
 	}
-	return true, makeDue(ctx, tx, meetings, priorityArchive, 60)
+	makeDue(tx.last, meetings, priorityArchive, 60)
+	return true, nil
 }
 
 // Rooms implements engine.Store.
@@ -125,16 +126,18 @@ func (t *Term) DueRooms(ctx context.Context, limit int) ([]engine.DueRoom, error
 // PollRooms implements engine.Store. Rooms that fail and rooms whose last read
 // was suspicious keep their time: they wait for something else.
 func (t *Term) PollRooms(ctx context.Context, rooms []meeting.RoomID) error {
-	return t.tx(ctx, "making rooms due", func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `update ews.room set poll_at = now() where id = any($1) and poll_at > now() and fail_count = 0 and guard_since is null`, rooms)
-		return err
+	return t.tx(ctx, "making rooms due", func(tx *transaction) error {
+		tx.last.Queue(`update ews.room set poll_at = now() where id = any($1) and poll_at > now() and fail_count = 0 and guard_since is null`, rooms)
+		return nil
 	})
 }
 
 // SaveDelta implements engine.Store.
 func (t *Term) SaveDelta(ctx context.Context, room engine.DueRoom, d engine.Delta, baseline bool, next time.Time) (engine.DueRoom, error) {
-	err := t.tx(ctx, "storing a change feed", func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx,
+	now := room
+	now.Token = d.Token
+	err := t.txAfter(ctx, "storing a change feed", func(batch *pgx.Batch) {
+		batch.Queue(
 			`update ews.room set sync_state = $3, token_version = token_version + 1,
 			   delta_gen = delta_gen + case when $4 then 1 else 0 end,
 			   poll_at = now() + make_interval(secs => $5), polled_at = now(),
@@ -143,30 +146,35 @@ func (t *Term) SaveDelta(ctx context.Context, room engine.DueRoom, d engine.Delt
 			   error_code = case when $4 or delta_gen > read_gen or audit_at <= now() then error_code else '' end
 			 where id = $1 and token_version = $2
 			 returning token_version, delta_gen, delta_gen > read_gen or audit_at <= now()`,
-			room.ID, room.TokenVersion, d.Token, d.Changed || baseline, t.until(next)).
-			Scan(&room.TokenVersion, &room.DeltaGen, &room.Read)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return engine.ErrClaimLost
-		}
-		if err != nil {
+			room.ID, room.TokenVersion, d.Token, d.Changed || baseline, t.until(next)).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&now.TokenVersion, &now.DeltaGen, &now.Read)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return engine.ErrClaimLost
+			}
 			return err
+		})
+	}, func(tx *transaction) error {
+		if len(d.Deleted) == 0 {
+			return nil
 		}
-		room.Token = d.Token
 		items := make([]string, len(d.Deleted))
 		for i, id := range d.Deleted {
 			items[i] = string(id)
 		}
-		_, err = tx.Exec(ctx,
+		tx.last.Queue(
 			`insert into ews.room_tombstone (room_id, item_id) select $1, unnest($2::text[]) on conflict do nothing`,
 			room.ID, items)
-		return err
+		return nil
 	})
-	return room, err
+	if err != nil {
+		return room, err
+	}
+	return now, nil
 }
 
 // RoomFailed implements engine.Store.
 func (t *Term) RoomFailed(ctx context.Context, room meeting.RoomID, code string, retry time.Time) error {
-	return t.tx(ctx, "storing a room's failure", func(tx pgx.Tx) error {
+	return t.tx(ctx, "storing a room's failure", func(tx *transaction) error {
 		_, err := tx.Exec(ctx,
 			`update ews.room set fail_count = fail_count + 1, error_code = $2,
 			   poll_at = now() + make_interval(secs => $3) where id = $1`,
@@ -216,7 +224,7 @@ func (t *Term) Assets(ctx context.Context) ([]engine.Asset, error) {
 
 // SaveAssets implements engine.Store.
 func (t *Term) SaveAssets(ctx context.Context, assets []engine.Asset) error {
-	return t.tx(ctx, "storing assets", func(tx pgx.Tx) error {
+	return t.tx(ctx, "storing assets", func(tx *transaction) error {
 		batch := &pgx.Batch{}
 		for _, a := range assets {
 			batch.Queue(

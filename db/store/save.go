@@ -12,55 +12,41 @@ import (
 )
 
 // save writes back what changed of the records, including new meetings,
-// occurrences and cells, in at most three round trips. Nothing
-// is ever removed here.
-func (t *Term) save(ctx context.Context, tx pgx.Tx, at meeting.Tick, records ...*record) error {
-	batch := &pgx.Batch{}
-	for _, r := range records {
-		t.queueHead(batch, r)
-		t.queueLegacy(batch, r)
-	}
-	// What follows needs the numbers of what is new.
-	if slices.ContainsFunc(records, func(r *record) bool { return r.fresh }) {
-		if err := send(ctx, tx, &batch); err != nil {
-			return fmt.Errorf("saving meetings: %w", err)
+// occurrences and cells: with the end of the transaction, and in one round trip
+// each before for what is new, since what is below needs its number. Nothing is
+// ever removed here.
+func (t *Term) save(ctx context.Context, tx *transaction, at meeting.Tick, records ...*record) error {
+	err := tx.sendIf(ctx, slices.ContainsFunc(records, func(r *record) bool { return r.fresh }), func(batch *pgx.Batch) {
+		for _, r := range records {
+			t.queueHead(batch, r)
+			t.queueLegacy(batch, r)
 		}
+	})
+	if err != nil {
+		return fmt.Errorf("saving meetings: %w", err)
 	}
-	t.queueOccurrences(batch, records)
-	if slices.ContainsFunc(records, (*record).grew) {
-		if err := send(ctx, tx, &batch); err != nil {
-			return fmt.Errorf("saving occurrences: %w", err)
-		}
+	err = tx.sendIf(ctx, slices.ContainsFunc(records, (*record).grew), func(batch *pgx.Batch) {
+		t.queueOccurrences(batch, records)
+	})
+	if err != nil {
+		return fmt.Errorf("saving occurrences: %w", err)
 	}
 	var cells []cellRow
 	for _, r := range records {
 		for _, o := range r.Occurrences {
 			was := r.before(o)
-			t.queueTombstone(batch, was, o, at)
+			t.queueTombstone(tx.last, was, o, at)
 			r.noteFreed(was, o)
 			cells = append(cells, changedCells(was, o)...)
 		}
 	}
-	queueCells(batch, cells)
+	queueCells(tx.last, cells)
 	for _, r := range records {
 		for _, o := range r.Occurrences {
-			queueReread(batch, o)
+			queueReread(tx.last, o)
 		}
 	}
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("saving meetings: %w", err)
-	}
 	return nil
-}
-
-// send carries out what is queued, and begins a new queue.
-func send(ctx context.Context, tx pgx.Tx, batch **pgx.Batch) error {
-	full := *batch
-	*batch = &pgx.Batch{}
-	if full.Len() == 0 {
-		return nil
-	}
-	return tx.SendBatch(ctx, full).Close()
 }
 
 // grew tells whether the meeting has occurrences that are not stored yet.
@@ -148,7 +134,7 @@ func (t *Term) wakeRefused(ctx context.Context, r *record) error {
 	if r == nil || len(r.freed) == 0 {
 		return nil
 	}
-	return t.tx(ctx, "waking meetings that were refused", func(tx pgx.Tx) error {
+	return t.tx(ctx, "waking meetings that were refused", func(tx *transaction) error {
 		var waiting []meeting.ID
 		for _, slot := range r.freed {
 			rows, err := tx.Query(ctx,
@@ -170,7 +156,8 @@ func (t *Term) wakeRefused(ctx context.Context, r *record) error {
 			}
 			waiting = append(waiting, some...)
 		}
-		return makeDue(ctx, tx, waiting, priorityChange, 0)
+		makeDue(tx.last, waiting, priorityChange, 0)
+		return nil
 	})
 }
 
@@ -194,16 +181,16 @@ func queueReread(batch *pgx.Batch, o *meeting.Occurrence) {
 
 // makeDue marks meetings as changed: their work is due after settle seconds,
 // sooner if it was to be done sooner, and then at the better of both priorities.
-func makeDue(ctx context.Context, tx pgx.Tx, ids []meeting.ID, priority int, settle float64) error {
-	return makeDueAfter(ctx, tx, ids, slices.Repeat([]float64{settle}, len(ids)), priority)
+func makeDue(batch *pgx.Batch, ids []meeting.ID, priority int, settle float64) {
+	makeDueAfter(batch, ids, slices.Repeat([]float64{settle}, len(ids)), priority)
 }
 
 // makeDueAfter does it with a time for each of the meetings.
-func makeDueAfter(ctx context.Context, tx pgx.Tx, ids []meeting.ID, after []float64, priority int) error {
+func makeDueAfter(batch *pgx.Batch, ids []meeting.ID, after []float64, priority int) {
 	if len(ids) == 0 {
-		return nil
+		return
 	}
-	_, err := tx.Exec(ctx,
+	batch.Queue(
 		`update ews.meeting m set want_gen = want_gen + 1,
 		   due_at = least(due_at, now() + make_interval(secs => d.after)),
 		   priority = case when due_at is null then $3 else least(priority, $3) end,
@@ -212,8 +199,4 @@ func makeDueAfter(ctx context.Context, tx pgx.Tx, ids []meeting.ID, after []floa
 		   attempts = 0, failing_since = null
 		 from unnest($1::bigint[], $2::float8[]) as d (id, after)
 		 where m.id = d.id`, ids, after, priority)
-	if err != nil {
-		return fmt.Errorf("making meetings due: %w", err)
-	}
-	return nil
 }

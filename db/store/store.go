@@ -104,12 +104,12 @@ func (db *DB) Installation(ctx context.Context) (string, error) {
 	return id, nil
 }
 
-// inTx runs f in a transaction. It is repeated when it lost a race against
-// another one, since f has no effect outside.
-func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
+// repeated repeats what lost a race against another transaction. f has no effect
+// outside of its own.
+func repeated(f func() error) error {
 	const tries = 5
 	for try := 1; ; try++ {
-		err := pgx.BeginFunc(ctx, pool, f)
+		err := f()
 		if err == nil || try == tries || !repeatable(err) {
 			return err
 		}

@@ -100,23 +100,18 @@ func (t *Term) Close(ctx context.Context) error { return t.locks.unlock(ctx, t.c
 // tx runs f in a transaction that only the present owner can commit: the next
 // one waits for it, and so does whoever deletes the configuration. Whoever
 // changes its settings does not.
-func (t *Term) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
-	return t.txAfter(ctx, what, func(*pgx.Batch) {}, f)
+func (t *Term) tx(ctx context.Context, what string, f func(*transaction) error) error {
+	return t.txAfter(ctx, what, nothing, f)
 }
 
 // txAfter is tx with statements that travel together with those that begin the
 // transaction. What they queue may be executed although it turns out that we do
 // not own the configuration: then it is rolled back.
-func (t *Term) txAfter(ctx context.Context, what string, queue func(*pgx.Batch), f func(pgx.Tx) error) error {
-	err := inTx(ctx, t.db.pool, func(tx pgx.Tx) error {
-		batch := &pgx.Batch{}
+func (t *Term) txAfter(ctx context.Context, what string, queue func(*pgx.Batch), f func(*transaction) error) error {
+	err := inTx(ctx, t.db.pool, func(batch *pgx.Batch) {
 		t.queueOwner(batch, "for key share")
 		queue(batch)
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return err
-		}
-		return f(tx)
-	})
+	}, f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -127,6 +122,23 @@ func (t *Term) txAfter(ctx context.Context, what string, queue func(*pgx.Batch),
 func (t *Term) queueOwner(batch *pgx.Batch, lock string) {
 	batch.Queue(`select 1 from ews.configuration where id = $1 and owner_epoch = $2 `+lock, t.config, t.epoch).
 		QueryRow(found(engine.ErrFenced))
+}
+
+// exists tells the owner whether there are such rows: of the configuration $1,
+// with further parameters from $2 on. What is looked at every second and seldom
+// there is looked at without a transaction.
+func (t *Term) exists(ctx context.Context, rows string, args ...any) (bool, error) {
+	var mine, there bool
+	err := t.db.pool.QueryRow(ctx,
+		fmt.Sprintf(`select exists (select from ews.configuration where id = $1 and owner_epoch = $%d), exists (select from %s)`, len(args)+2, rows),
+		append(append([]any{t.config}, args...), t.epoch)...).Scan(&mine, &there)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("looking for work: %w", err)
+	case !mine:
+		return false, engine.ErrFenced
+	}
+	return there, nil
 }
 
 // found fails with an error of ours if there is no row.
@@ -160,7 +172,7 @@ func tick(ctx context.Context, q querier) (meeting.Tick, error) {
 
 // SetStatus implements engine.Store.
 func (t *Term) SetStatus(ctx context.Context, code, text string) error {
-	return t.tx(ctx, "storing the status", func(tx pgx.Tx) error {
+	return t.tx(ctx, "storing the status", func(tx *transaction) error {
 		_, err := tx.Exec(ctx,
 			`update ews.configuration
 			 set status_since = case when $2 = '' then null when status_code = $2 then coalesce(status_since, now()) else now() end,

@@ -29,7 +29,7 @@ var errSuspicious = errors.New("suspiciously many entries vanished")
 // SaveWindow implements engine.Store.
 func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.WindowResult, error) {
 	var result engine.WindowResult
-	err := t.tx(ctx, "storing a room's calendar", func(tx pgx.Tx) error {
+	err := t.tx(ctx, "storing a room's calendar", func(tx *transaction) error {
 		result = engine.WindowResult{}
 		at, err := tick(ctx, tx)
 		if err != nil {
@@ -55,10 +55,9 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 		if err := t.save(ctx, tx, at, x.records...); err != nil {
 			return err
 		}
-		if err := x.makeDue(ctx, tx); err != nil {
-			return err
-		}
-		return closeRead(ctx, tx, w, t.until(w.NextAudit), x.stale)
+		x.makeDue(tx.last)
+		closeRead(tx.last, w, t.until(w.NextAudit), x.stale)
+		return nil
 	})
 	if errors.Is(err, errSuspicious) {
 		return result, t.guard(ctx, w.Room.ID, result.Suspected)
@@ -68,7 +67,7 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 
 // makeDue makes the meetings due that the read changed. Of an import, what
 // starts soonest comes first, whichever room it was read from.
-func (x *windowDiff) makeDue(ctx context.Context, tx pgx.Tx) error {
+func (x *windowDiff) makeDue(batch *pgx.Batch) {
 	var now, soon []meeting.ID
 	var after []float64
 	priority := priorityOf(x.changed)
@@ -86,10 +85,8 @@ func (x *windowDiff) makeDue(ctx context.Context, tx pgx.Tx) error {
 			after = append(after, wait)
 		}
 	}
-	if err := makeDue(ctx, tx, now, priorityHuman, 0); err != nil {
-		return err
-	}
-	return makeDueAfter(ctx, tx, soon, after, priority)
+	makeDue(batch, now, priorityHuman, 0)
+	makeDueAfter(batch, soon, after, priority)
 }
 
 // untilNext returns how soon a room shows the meeting to begin; nothing if none
@@ -125,7 +122,7 @@ func awaited(m *meeting.Meeting) bool {
 
 // windowRecords loads the meetings that the read speaks of: those it shows,
 // and those it should show.
-func (t *Term) windowRecords(ctx context.Context, tx pgx.Tx, w engine.WindowRead) ([]*record, error) {
+func (t *Term) windowRecords(ctx context.Context, tx *transaction, w engine.WindowRead) ([]*record, error) {
 	uids := make([]string, len(w.Sightings))
 	for i, s := range w.Sightings {
 		uids[i] = string(s.UID)
@@ -139,7 +136,7 @@ func (t *Term) windowRecords(ctx context.Context, tx pgx.Tx, w engine.WindowRead
 		t.config, uids, w.Room.ID, w.Span.Start, w.Span.End)
 }
 
-func tombstones(ctx context.Context, tx pgx.Tx, room meeting.RoomID) (map[meeting.ItemID]bool, error) {
+func tombstones(ctx context.Context, tx *transaction, room meeting.RoomID) (map[meeting.ItemID]bool, error) {
 	rows, err := tx.Query(ctx, `select item_id from ews.room_tombstone where room_id = $1`, room)
 	if err != nil {
 		return nil, err
@@ -155,8 +152,7 @@ func tombstones(ctx context.Context, tx pgx.Tx, room meeting.RoomID) (map[meetin
 	return set, nil
 }
 
-func closeRead(ctx context.Context, tx pgx.Tx, w engine.WindowRead, audit float64, stale bool) error {
-	batch := &pgx.Batch{}
+func closeRead(batch *pgx.Batch, w engine.WindowRead, audit float64, stale bool) {
 	batch.Queue(
 		`update ews.room set read_at = now(), fail_count = 0, error_code = '', guard_since = null, guard_gone = 0
 		 where id = $1`, w.Room.ID)
@@ -171,11 +167,10 @@ func closeRead(ctx context.Context, tx pgx.Tx, w engine.WindowRead, audit float6
 	batch.Queue(
 		`delete from ews.room_tombstone
 		 where room_id = $1 and exists (select from ews.room where id = $1 and read_gen >= delta_gen)`, w.Room.ID)
-	return tx.SendBatch(ctx, batch).Close()
 }
 
 func (t *Term) guard(ctx context.Context, room meeting.RoomID, gone int) error {
-	return t.tx(ctx, "guarding a room", func(tx pgx.Tx) error {
+	return t.tx(ctx, "guarding a room", func(tx *transaction) error {
 		_, err := tx.Exec(ctx,
 			`update ews.room set guard_since = coalesce(guard_since, now()), guard_gone = $2,
 			   poll_at = now() + interval '2 minutes' where id = $1`, room, gone)
