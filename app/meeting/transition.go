@@ -117,7 +117,7 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 	// What the booking asks for is our own change, even if a crash kept us from
 	// recording that we made it.
 	wanted := o.BookingLive && o.BookingSpan.Equal(c.Span)
-	theirs, owing := moved && !wanted, false
+	theirs, unrecorded, owing := moved && !wanted, moved && wanted, false
 	for id, room := range rooms {
 		answer, invited := c.Rooms[room.Address]
 		cell := o.CellOf(id)
@@ -142,6 +142,9 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		fresh := answer.At.IsZero() || !answer.At.Equal(cell.AnsweredAt) || answer.Answer != cell.AnsweredAs
 		if answer.Answer != "" && answer.Answer != NoAnswer && fresh {
 			cell.Answer, cell.AnsweredAt, cell.AnsweredAs = answer.Answer, answer.At, answer.Answer
+			if unrecorded && answer.Answer == Accepted {
+				cell.Answer = NoAnswer
+			}
 		}
 		shown := cell.Seen == Booked && cell.SeenSpan.Equal(c.Span)
 		owing = owing || invited && cell.Answer != Declined && !shown
@@ -160,7 +163,8 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		// The acceptance may be one of what was asked before: the room's own
 		// calendar tells.
 		cell := &o.Cells[i]
-		cell.Reread = o.AskedBy == Them && cell.Invited && cell.Answer == Accepted && cell.Seen == None
+		accepted := cell.Answer == Accepted && o.AskedBy == Them || cell.AnsweredAs == Accepted && unrecorded
+		cell.Reread = accepted && cell.Invited && cell.Seen == None
 	}
 }
 

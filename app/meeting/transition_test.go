@@ -136,7 +136,8 @@ func TestLooked(t *testing.T) {
 		o.SeeBooking(true, eleven, []meeting.AssetID{10, 11}, 2)
 		o.Looked(copyAt(eleven, lines{"one@example.com": said(meeting.Accepted, 3)}), rooms, moment(4))
 		require.Equal(t, meeting.Us, o.AskedBy)
-		require.Equal(t, meeting.Accepted, o.CellOf(1).Answer)
+		require.Equal(t, meeting.NoAnswer, o.CellOf(1).Answer, "it may have accepted the former time")
+		require.True(t, o.CellOf(1).Reread, "its own calendar tells")
 		require.False(t, o.CellOf(2).Invited)
 	})
 	t.Run("a person took out a room that is still booked", func(t *testing.T) {

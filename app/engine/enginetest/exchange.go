@@ -129,6 +129,9 @@ func (x *exchange) change(c *orgCopy, span meeting.Span, add, remove []meeting.A
 	}
 	for _, room := range add {
 		c.rooms[room] = &attendee{answer: meeting.NoAnswer}
+		if !x.listed[room] {
+			x.w.fate(c.Slot).Unlisted = true
+		}
 	}
 	for _, room := range slices.Sorted(maps.Keys(c.rooms)) {
 		if moved || x.sendsAll || slices.Contains(add, room) {
