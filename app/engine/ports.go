@@ -252,7 +252,8 @@ type Store interface {
 	// ObserveBooking stores what the Booking app says of a booking.
 	ObserveBooking(ctx context.Context, o BookingObservation) (Observed, error)
 	// BookingsOf returns the live bookings known for an asset that overlap the
-	// span: their numbers, assets and times.
+	// span: their numbers, assets and times. While an operation of the meeting is
+	// under way only the number is told: what is known may be outdated.
 	BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]Booking, error)
 
 	// Claim claims due meetings, most urgent first.

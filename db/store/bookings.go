@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -163,7 +164,9 @@ func (t *Term) observeNew(ctx context.Context, tx *transaction, o engine.Booking
 // BookingsOf implements engine.Store.
 func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]engine.Booking, error) {
 	rows, err := t.db.pool.Query(ctx,
-		`select booking_id, bk_assets, bk_start, bk_end from ews.occurrence
+		`select booking_id, bk_assets, bk_start, bk_end,
+		        exists (select from ews.operation p where p.meeting_id = o.meeting_id and p.status = 'sending')
+		 from ews.occurrence o
 		 where configuration_id = $1 and bk_live and bk_assets @> array[$2::int] and bk_end > $3 and bk_start < $4`,
 		t.config, int32(asset), span.Start, span.End)
 	if err != nil {
@@ -171,9 +174,12 @@ func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeti
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (b engine.Booking, err error) {
 		var assets []int32
-		err = row.Scan(&b.ID, &assets, &b.Span.Start, &b.Span.End)
-		b.Assets = assetIDs(assets)
-		b.Span.Start, b.Span.End = b.Span.Start.UTC(), b.Span.End.UTC()
-		return b, err
+		var start, end time.Time
+		var open bool
+		if err := row.Scan(&b.ID, &assets, &start, &end, &open); err != nil || open {
+			return engine.Booking{ID: b.ID}, err
+		}
+		b.Assets, b.Span = assetIDs(assets), meeting.SpanOf(start.UTC(), end.UTC())
+		return b, nil
 	})
 }

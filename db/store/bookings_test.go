@@ -289,6 +289,16 @@ func TestBookingsOfAnAsset(t *testing.T) {
 	}, of(10))
 	require.Equal(t, []engine.Booking{both}, of(11))
 	require.Empty(t, of(12))
+
+	claims, err := o.term.Claim(t.Context(), 10)
+	require.NoError(t, err)
+	claim := claims[slices.IndexFunc(claims, func(c engine.Claim) bool { return o.load(c).Meeting.Occurrences[0].Booking == 5 })]
+	open, err := o.term.Begin(t.Context(), claim, engine.Intent{Side: meeting.Eliona, Kind: plan.WriteBookings})
+	require.NoError(t, err)
+	require.Equal(t, []engine.Booking{{ID: 5}}, of(11), "what is being written is not known")
+	require.NoError(t, o.term.Fail(t.Context(), claim, open, "x"))
+	require.Equal(t, []engine.Booking{both}, of(11))
+
 	cancelled := o.booking()
 	cancelled.Booking = engine.Booking{ID: 5, Cancelled: true}
 	o.observe(cancelled)

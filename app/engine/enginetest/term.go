@@ -377,7 +377,12 @@ func (t *Term) BookingsOf(ctx context.Context, asset meeting.AssetID, span meeti
 		var out []engine.Booking
 		for _, r := range t.sorted() {
 			for _, o := range r.Occurrences {
-				if o.BookingLive && slices.Contains(o.Assets, asset) && o.BookingSpan.Overlaps(span) {
+				if !o.BookingLive || !slices.Contains(o.Assets, asset) || !o.BookingSpan.Overlaps(span) {
+					continue
+				}
+				if r.open != nil {
+					out = append(out, engine.Booking{ID: o.Booking})
+				} else {
 					out = append(out, engine.Booking{ID: o.Booking, Assets: slices.Clone(o.Assets), Span: o.BookingSpan})
 				}
 			}
