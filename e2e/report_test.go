@@ -3,7 +3,9 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -12,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"ews/e2e/scenario"
 	"ews/simulator/exchangesim/schematest"
@@ -166,4 +170,41 @@ func (v verdict) String() string {
 		return "passed"
 	}
 	return ""
+}
+
+// TestReportIsCurrent: docs/acceptance.md tells of a run in which everything that
+// the product promises was proven, by scenarios and tests that there are.
+func TestReportIsCurrent(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../docs/acceptance.md")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there is no report: make acceptance")
+	}
+	require.NoError(t, err)
+	require.Contains(t, string(raw), followed, "its traffic was not compared with the schemas: make acceptance with EWS_SCHEMA_DIR")
+	scenarios, err := scenario.Files("scenarios/*.txt")
+	require.NoError(t, err)
+	exists := map[string]bool{}
+	promised := map[string]bool{}
+	for _, s := range scenarios {
+		exists[scenarioMark+s.Name()] = true
+		for _, number := range s.Proves {
+			promised[number] = true
+		}
+	}
+	for n, names := range proofs {
+		promised[fmt.Sprintf("P%02d", n)] = true
+		for _, name := range names {
+			exists[testMark+name+"`"] = true
+		}
+	}
+	for _, row := range regexp.MustCompile(`(?m)^\| (P\d\d) \| (.*) \| (.*) \| (.*) \| (.*) \|$`).FindAllStringSubmatch(string(raw), -1) {
+		number, by, results := row[1], row[3], row[4:]
+		require.Equal(t, []string{"passed", "passed"}, results, number)
+		for name := range strings.SplitSeq(by, "<br>") {
+			require.True(t, exists[name], "%s is proven by what no longer exists: %s", number, name)
+		}
+		delete(promised, number)
+	}
+	require.Empty(t, promised, "these are not in the report: run make acceptance")
 }
