@@ -313,6 +313,7 @@ func TestAsked(t *testing.T) {
 		{"the booking moves while we wait for a person's change: theirs comes first", eliona(booked(twelve, one...), agreed(ten, 1), copied(eleven, 1), asked(them, second, 750*time.Millisecond)), wait(500*time.Millisecond - 250*time.Millisecond + 250*time.Millisecond)},
 		{"a room that a person invited meanwhile is theirs", outlook(booked(ten, one...), agreed(ten, 1), copied(ten, 1, 2), shown(ten, 1), asked(us, second, 750*time.Millisecond)), wait(500 * time.Millisecond)},
 		{"a person exchanges the room while we wait: the other one shows it", eliona(booked(ten, one...), copied(ten, 1), answers(meeting.Accepted, 1), shown(ten, 2), showsSince(2*second, 2), asked(them, 10*time.Minute, 2*time.Minute)), do(ask())},
+		{"cancelled in Outlook while a silent room is waited for: the others let go of it", eliona(booked(ten, both...), agreed(ten, 1, 2), copied(ten, 1, 2), answers(meeting.Accepted, 1), showsSince(2*second, 1), asked(us, 10*time.Minute, 2*time.Minute)), do(ask())},
 		{"a room that was taken out and still shows it tells nothing new", eliona(booked(ten, one...), copied(ten, 1), shown(ten, 2), asked(us, second, 750*time.Millisecond)), wait(500 * time.Millisecond)},
 		{"P52 the booking is cancelled while we wait", eliona(unbooked(), copied(ten, 1), asked(us, second, 0)), do(cancelMeeting(1))},
 		{"P55 the booking is cancelled while a person's change is open", outlook(unbooked(), agreed(ten, 1), copied(eleven, 1), asked(them, second, 0)), do(cancelMeeting(1))},

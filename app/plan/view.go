@@ -144,10 +144,7 @@ func (p *planner) goneCopy(o *meeting.Occurrence, e *exchangeView) {
 func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 	e.live, e.span = true, o.CopySpan
 	for _, c := range o.Cells {
-		// A room that shows another time is behind, or the copy moved since. One
-		// that is not invited has not let go yet, or a person added it since.
-		e.ask = e.ask || p.active(c.Room) && c.Seen == meeting.Booked && c.SeenAt.After(o.CopyCheckedAt) &&
-			(!c.Invited || !c.SeenSpan.Equal(o.CopySpan))
+		e.ask = e.ask || p.active(c.Room) && c.SeenAt.After(o.CopyCheckedAt) && puzzling(o, c)
 		switch {
 		case !p.active(c.Room) || !c.Invited:
 		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !p.leftSince(o, c):
@@ -157,6 +154,21 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 		default:
 			e.waiting[c.Room] = true
 		}
+	}
+}
+
+// puzzling: what the room shows since the organizer's copy was read, or no longer
+// shows, is not what the copy said. A room that shows another time is behind, or
+// the copy moved since; one that is not invited has not let go yet, or a person
+// added it; one that let go may have been told of a cancellation.
+func puzzling(o *meeting.Occurrence, c meeting.Cell) bool {
+	switch c.Seen {
+	case meeting.Booked:
+		return !c.Invited || !c.SeenSpan.Equal(o.CopySpan)
+	case meeting.None:
+		return c.Invited
+	default:
+		return false
 	}
 }
 
