@@ -177,6 +177,12 @@ func (l *linking) wait() time.Duration {
 	return jitter(max(linkStep, min(time.Since(l.began)/4, time.Minute)))
 }
 
+// known forgets those that are known by now: an attempt of unknown end may have
+// made them.
+func (l *linking) known(ids, unknown []meeting.BookingID) {
+	l.forget(slices.DeleteFunc(slices.Clone(ids), func(id meeting.BookingID) bool { return slices.Contains(unknown, id) })...)
+}
+
 func (l *linking) wereListed(assets []meeting.AssetID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -323,7 +329,19 @@ func (j *job) asideFor(o *meeting.Occurrence, l *linking, taken map[meeting.Book
 }
 
 func (j *job) linked(ctx context.Context, l *linking, links map[meeting.OccurrenceID]meeting.Inherited) error {
-	err := j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	ids := make([]meeting.BookingID, 0, len(links))
+	for _, b := range links {
+		ids = append(ids, b.Booking)
+	}
+	slices.Sort(ids)
+	unknown, err := j.store.Unknown(ctx, ids)
+	if err != nil {
+		return err
+	}
+	if l.known(ids, unknown); len(unknown) < len(ids) {
+		return nil
+	}
+	err = j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		for _, o := range m.Occurrences {
 			if b, ok := links[o.ID]; ok && o.Booking == 0 {
 				m.Link(o, b, at)
@@ -334,13 +352,10 @@ func (j *job) linked(ctx context.Context, l *linking, links map[meeting.Occurren
 	if err != nil {
 		return err
 	}
-	ids := make([]meeting.BookingID, 0, len(links))
-	for _, b := range links {
-		ids = append(ids, b.Booking)
+	for _, id := range ids {
 		// It may have changed since it was listed, when it was nobody's yet.
-		j.inbox.put(hint{Booking: Booking{ID: b.Booking}})
+		j.inbox.put(hint{Booking: Booking{ID: id}})
 	}
-	slices.Sort(ids)
 	l.forget(ids...)
 	j.log.InfoContext(ctx, "bookings linked with the meeting they belong to", "bookings", ids)
 	return nil

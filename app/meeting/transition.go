@@ -117,7 +117,8 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 	// What the booking asks for is our own change, even if a crash kept us from
 	// recording that we made it.
 	wanted := o.BookingLive && o.BookingSpan.Equal(c.Span)
-	theirs, unrecorded, owing := moved && !wanted, moved && wanted, false
+	differs := o.AskedBy == Nobody && o.BaseLive && !o.Base.Equal(c.Span)
+	theirs, unrecorded, owing := moved && !wanted, wanted && (moved || differs), false
 	for id, room := range rooms {
 		answer, invited := c.Rooms[room.Address]
 		cell := o.CellOf(id)
@@ -153,7 +154,7 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 	switch {
 	case theirs && o.AskedBy == Us:
 		o.AskedBy = Them
-	case o.AskedBy == Nobody && owing && o.BaseLive && !o.Base.Equal(c.Span):
+	case owing && differs:
 		o.AskedBy, o.AskedAt = Them, at.Now
 		if wanted {
 			o.AskedBy = Us
