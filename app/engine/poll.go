@@ -32,7 +32,9 @@ func (e *Engine) polling(ctx context.Context) error {
 			}
 			begun := false
 			for _, room := range rooms {
-				if !readers.begin(reading, room.ID) {
+				// What a room shows that came back is nothing to plan with before
+				// that is known here, too.
+				if e.room(room.ID).Retired || !readers.begin(reading, room.ID) {
 					continue
 				}
 				begun = true
