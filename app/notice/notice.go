@@ -94,6 +94,9 @@ func (o *Office) send(ctx context.Context, m store.Message) {
 			return
 		}
 		o.Log.WarnContext(ctx, "notification not accepted", "notice", m.ID, "code", m.Code, "error", err)
+		if e, ok := errors.AsType[*eliona.Error](err); ok && e.Ambiguous {
+			return // it may have arrived: nobody else is told besides
+		}
 	}
 	o.Log.WarnContext(ctx, "nobody could be notified", "notice", m.ID, "subject", m.Subject, "code", m.Code)
 }
