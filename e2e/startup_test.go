@@ -307,6 +307,9 @@ func portOf(t *testing.T, address string) string {
 func TestRestartAtWork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, stage.Options{}, nil)
+	w.until("the app hears of bookings", func() bool { // messages tell more of one than lists
+		return w.get("/configs/1/status")["fromBookings"].(map[string]any)["connected"] == true
+	})
 	w.act(stage.Action{Person: alice, Where: "eliona", Action: "book", Rooms: []string{room1}}.At(w.at(8), time.Hour))
 	w.act(stage.Action{Person: bob, Where: "outlook", Action: "book", Subject: "Review", Rooms: []string{room2}}.At(w.at(9), time.Hour))
 	settled := func() bool {
