@@ -86,7 +86,8 @@ type Engine struct {
 	compared atomic.Bool  // the lists of bookings were read in this run
 	held     sync.Once    // warns of meetings that are held back
 
-	linking atomic.Pointer[linking] // nil once all bookings are known
+	linking  atomic.Pointer[linking] // nil once all bookings are known
+	wakeLink chan struct{}
 }
 
 // Ports are what the engine works with.
@@ -124,7 +125,7 @@ func New(s Settings, p Ports) *Engine {
 		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
 		watch: p.Observer, log: p.Log, now: p.Now,
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
-		wakeWatch: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s),
+		wakeWatch: make(chan struct{}, 1), wakeLink: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s),
 		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(),
 		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{},
 	}
@@ -226,6 +227,7 @@ func (e *Engine) loadRooms(ctx context.Context) error {
 	if maps.EqualFunc(*e.rooms.Load(), rooms, sameRoom) {
 		return nil
 	}
+	e.linkGained(*e.rooms.Load(), rooms)
 	e.rooms.Store(&rooms)
 	wake(e.wakePoll)
 	wake(e.wakeWatch)

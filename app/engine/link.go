@@ -48,12 +48,32 @@ const (
 func (e *Engine) beginLinking(ctx context.Context) error {
 	fresh, err := e.store.Fresh(ctx)
 	if fresh {
-		e.linking.Store(&linking{
-			began: time.Now(), aside: map[meeting.BookingID]setAside{}, wishes: map[meeting.BookingID]bool{}, starts: map[int64][]meeting.BookingID{},
-			listed: map[meeting.AssetID]bool{}, failed: map[meeting.AssetID]int{},
-		})
+		e.linking.Store(newLinking())
 	}
 	return err
+}
+
+func newLinking() *linking {
+	return &linking{
+		began: time.Now(), aside: map[meeting.BookingID]setAside{}, wishes: map[meeting.BookingID]bool{},
+		starts: map[int64][]meeting.BookingID{}, listed: map[meeting.AssetID]bool{}, failed: map[meeting.AssetID]int{},
+	}
+}
+
+// linkGained begins to link when a room got an asset: another configuration may
+// have worked on it until now.
+func (e *Engine) linkGained(before, now map[meeting.RoomID]meeting.Room) {
+	gained := false
+	l := newLinking()
+	for id, room := range now {
+		for _, asset := range room.Assets {
+			l.listed[asset] = slices.Contains(before[id].Assets, asset)
+			gained = gained || !l.listed[asset] && !room.Retired
+		}
+	}
+	if gained && e.linking.CompareAndSwap(nil, l) {
+		wake(e.wakeLink)
+	}
 }
 
 // setAside takes those bookings of an asset's list that nobody knows, and
@@ -218,12 +238,15 @@ func (e *Engine) speaksOf(b Booking, m *meeting.Meeting) bool {
 }
 
 // linkingLeft looks now and then at what was set aside: what no room shows, once
-// all were read, is a person's wish. It ends when nothing is left.
+// all were read, is a person's wish.
 func (e *Engine) linkingLeft(ctx context.Context) error {
 	for {
 		l := e.linking.Load()
 		if l == nil {
-			return nil
+			if !pauseOr(ctx, time.Hour, e.wakeLink) {
+				return nil
+			}
+			continue
 		}
 		began := time.Now()
 		over, err := e.linkLeft(ctx, l)
@@ -235,7 +258,7 @@ func (e *Engine) linkingLeft(ctx context.Context) error {
 		}
 		if over {
 			e.linking.Store(nil)
-			return nil
+			continue
 		}
 		if !pause(ctx, max(linkStep, 2*time.Since(began))) {
 			return nil

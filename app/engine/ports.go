@@ -240,7 +240,8 @@ type Store interface {
 	RoomFailed(ctx context.Context, room meeting.RoomID, code string, retry time.Time) error
 
 	// Fresh tells whether the configuration does not know yet which bookings
-	// belong to its meetings: it is new, or what it knew was lost.
+	// belong to its meetings: it is new, what it knew was lost, or another one
+	// worked on its rooms since it did.
 	Fresh(ctx context.Context) (bool, error)
 	// Linked records that it knows.
 	Linked(ctx context.Context) error
