@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,8 @@ import (
 // told last of it stands.
 type inbox struct {
 	mu      sync.Mutex
+	wrote   map[meeting.BookingID]time.Time // by us, a minute ago at most
+	pruned  time.Time
 	waiting map[meeting.BookingID]hint
 	ready   chan struct{}
 	audit   chan struct{}
@@ -29,7 +32,7 @@ type hint struct {
 }
 
 func newInbox() *inbox {
-	return &inbox{waiting: map[meeting.BookingID]hint{}, ready: make(chan struct{}, 1), audit: make(chan struct{}, 1)}
+	return &inbox{waiting: map[meeting.BookingID]hint{}, wrote: map[meeting.BookingID]time.Time{}, ready: make(chan struct{}, 1), audit: make(chan struct{}, 1)}
 }
 
 func (b *inbox) put(h hint) {
@@ -56,7 +59,38 @@ func (b *inbox) take(now time.Time) (due []hint, next time.Duration) {
 		delete(b.waiting, id)
 	}
 	slices.SortFunc(due, func(x, y hint) int { return int(x.ID) - int(y.ID) })
-	return due, next
+	return b.first(due), next
+}
+
+// atOnce is how many bookings are looked at before the inbox is opened again.
+const atOnce = 32
+
+// first keeps the most urgent hints and puts the others back. What we wrote a
+// moment ago is told as well, and thousands of such messages during an import
+// must not keep a person's waiting.
+func (b *inbox) first(due []hint) []hint {
+	if len(due) <= atOnce {
+		return due
+	}
+	slices.SortStableFunc(due, func(x, y hint) int { return b.wrote[x.ID].Compare(b.wrote[y.ID]) })
+	for _, h := range due[atOnce:] {
+		b.waiting[h.ID] = h
+	}
+	return due[:atOnce]
+}
+
+// written notes that we wrote bookings.
+func (b *inbox) written(ids []meeting.BookingID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if now.Sub(b.pruned) > 10*time.Second {
+		maps.DeleteFunc(b.wrote, func(_ meeting.BookingID, at time.Time) bool { return now.Sub(at) > time.Minute })
+		b.pruned = now
+	}
+	for _, id := range ids {
+		b.wrote[id] = now
+	}
 }
 
 // listening hears the Booking app's messages.

@@ -77,6 +77,7 @@ func refusal(err error) bool {
 // written stores bookings that were written; an id of 0 means that one was not.
 func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, group meeting.GroupID, ids []meeting.BookingID) error {
 	j.m.Group = group // for what is written before the meeting is loaded again
+	j.inbox.written(ids)
 	rooms := j.planned
 	return j.store.Apply(ctx, j.claim, sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		m.Group = group
