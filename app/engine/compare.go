@@ -175,7 +175,7 @@ func (e *Engine) reconcileAsset(ctx context.Context, asset meeting.AssetID, span
 // are. To store an observation of it would change nothing.
 func tellsNothing(listed, known Booking) bool {
 	return !listed.Cancelled && listed.Group == 0 && listed.Span.Equal(known.Span) &&
-		slices.Equal(slices.Sorted(slices.Values(listed.Assets)), known.Assets)
+		sameAssets(listed.Assets, known.Assets)
 }
 
 // doubted remembers that a reconciliation looked suspicious, and reports

@@ -61,8 +61,12 @@ func newLinking() *linking {
 }
 
 // linkGained begins to link when a room got an asset: another configuration may
-// have worked on it until now.
+// have worked on it until now. What was gained before the first look at the
+// rooms is up to Fresh.
 func (e *Engine) linkGained(before, now map[meeting.RoomID]meeting.Room) {
+	if len(before) == 0 {
+		return
+	}
 	gained := false
 	l := newLinking()
 	for id, room := range now {
@@ -287,14 +291,15 @@ func (e *Engine) linkLeft(ctx context.Context, l *linking) (over bool, err error
 	return true, e.store.Linked(ctx)
 }
 
-// allListed tells whether there are rooms, and the bookings of each were listed.
+// allListed tells whether there are rooms with assets, and the bookings of each
+// were listed. A room that gets its first asset later is linked then.
 func (e *Engine) allListed(l *linking) bool {
 	found := false
 	for _, room := range *e.rooms.Load() {
-		if room.Retired {
+		if room.Retired || len(room.Assets) == 0 {
 			continue
 		}
-		if found = true; len(room.Assets) == 0 || !l.wereListed(room.Assets) {
+		if found = true; !l.wereListed(room.Assets) {
 			return false
 		}
 	}

@@ -97,6 +97,24 @@ func TestWhatHappenedDuringTheLossIsCarriedOver(t *testing.T) {
 	})
 }
 
+// A process that begins where another one ended has nothing to link: it does not
+// wait until the Booking app has listed everything.
+func TestARestartWaitsForNoList(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.invite(0, s.Rooms()[0])
+		pass(time.Minute)
+		s.p.Stop()
+		require.NoError(t, s.p.Wait())
+		s.fail(enginetest.Bookings, "List", func(int, enginetest.Call) *enginetest.Fault {
+			return &enginetest.Fault{Delay: time.Hour}
+		})
+		s.p = s.Start(t.Context(), "p2", settings())
+		s.invite(3, s.Rooms()[0])
+		pass(15 * time.Second)
+		require.Equal(t, 2, s.LiveBookings())
+	})
+}
+
 // A booking at the time of somebody else's meeting is none of that meeting.
 func TestABookingOfAnotherOrganizerIsNotLinked(t *testing.T) {
 	onStage(t, settings(), func(t *testing.T, s *stage) {

@@ -16,8 +16,9 @@ func (t *Term) Fresh(ctx context.Context) (bool, error) {
 	err := t.db.pool.QueryRow(ctx,
 		`select linked_at is null
 		        or not exists (select from ews.occurrence where configuration_id = $1 and booking_id is not null)
-		        or exists (select from ews.room r join ews.room other on other.mailbox = r.mailbox and other.id <> r.id
-		                   where r.configuration_id = $1 and other.polled_at > coalesce(r.polled_at, '-infinity'))
+		        or exists (select from ews.active_room a join ews.room r on r.id = a.id
+		                   join ews.room other on other.mailbox = r.mailbox and other.id <> r.id
+		                   where a.configuration_id = $1 and other.polled_at > coalesce(r.polled_at, '-infinity'))
 		 from ews.configuration where id = $1`, t.config).Scan(&fresh)
 	if err != nil {
 		return false, fmt.Errorf("reading whether bookings are known: %w", err)
