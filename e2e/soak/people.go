@@ -138,11 +138,16 @@ func (c *crowd) oneDate() time.Time {
 }
 
 func (c *crowd) inviteToSeries(ctx context.Context) (bool, error) {
-	n, every := 2+c.dice.IntN(4), pick(c.dice, 1, 7)
+	dates, pattern := c.series(4)
+	return c.inviteTo(ctx, dates, pattern)
+}
+
+// series returns the dates of a series of less than 2+most, and its pattern.
+func (c *crowd) series(most int) ([]time.Time, map[string]any) {
+	n, every := 2+c.dice.IntN(most), pick(c.dice, 1, 7)
 	c.mu.Lock()
-	dates := c.dates.dates(n, every)
-	c.mu.Unlock()
-	return c.inviteTo(ctx, dates, map[string]any{"pattern": "daily", "interval": every, "count": n, "timeZone": "UTC"})
+	defer c.mu.Unlock()
+	return c.dates.dates(n, every), map[string]any{"pattern": "daily", "interval": every, "count": n, "timeZone": "UTC"}
 }
 
 func (c *crowd) inviteTo(ctx context.Context, dates []time.Time, pattern map[string]any) (bool, error) {
@@ -172,11 +177,8 @@ func (c *crowd) reserve(ctx context.Context) (bool, error) {
 }
 
 func (c *crowd) reserveSeries(ctx context.Context) (bool, error) {
-	n, every := 2+c.dice.IntN(3), pick(c.dice, 1, 7)
-	c.mu.Lock()
-	dates := c.dates.dates(n, every)
-	c.mu.Unlock()
-	return c.reserveAt(ctx, dates, map[string]any{"pattern": "daily", "interval": every, "count": n, "timeZone": "UTC"})
+	dates, pattern := c.series(3)
+	return c.reserveAt(ctx, dates, pattern)
 }
 
 func (c *crowd) reserveAt(ctx context.Context, dates []time.Time, pattern map[string]any) (bool, error) {
