@@ -80,7 +80,7 @@ func (e *Engine) discover(ctx context.Context) error {
 		if e.Wanted != nil {
 			found = slices.DeleteFunc(found, func(r RoomInfo) bool { return !e.Wanted(r) })
 		}
-		if _, err := e.store.SyncRooms(ctx, found); err != nil {
+		if err := e.syncRooms(ctx, found); err != nil {
 			return err
 		}
 		if err := e.ensureAssets(ctx, found); err != nil {
@@ -91,7 +91,49 @@ func (e *Engine) discover(ctx context.Context) error {
 	if err := e.loadRooms(ctx); err != nil {
 		return err
 	}
+	if e.relisted {
+		// What was told of bookings in a room that was not listed was ignored, and
+		// the listener may not have noticed that it was gone and returned.
+		e.relisted = false
+		e.Compare()
+	}
 	return e.describe(ctx)
+}
+
+// syncRooms stores the room list. While rooms return nothing is planned: what the
+// database knows of is planned again later, but a booking that is told right
+// afterwards must not be planned as if it covered less than it does.
+func (e *Engine) syncRooms(ctx context.Context, found []RoomInfo) error {
+	if !e.returning(found) {
+		return e.storeList(ctx, found)
+	}
+	renewal := make(chan struct{})
+	defer close(renewal)
+	e.renewal.Store(&renewal)
+	err := e.storeList(ctx, found)
+	if failed := e.retryStore(ctx, e.loadRooms); failed != nil {
+		return failed
+	}
+	if ctx.Err() == nil {
+		e.renewal.Store(nil)
+	}
+	return err
+}
+
+func (e *Engine) storeList(ctx context.Context, found []RoomInfo) error {
+	changed, err := e.store.SyncRooms(ctx, found)
+	first := len(*e.rooms.Load()) == 0 // nobody was listening yet
+	e.relisted = e.relisted || !first && (changed || err != nil)
+	return err
+}
+
+// returning tells whether rooms are listed that are not worked on.
+func (e *Engine) returning(found []RoomInfo) bool {
+	retired := map[meeting.Address]bool{}
+	for _, room := range *e.rooms.Load() {
+		retired[room.Address] = room.Retired
+	}
+	return slices.ContainsFunc(found, func(r RoomInfo) bool { return retired[r.Address] })
 }
 
 // ensureAssets makes the assets that have no record yet. One that has a record

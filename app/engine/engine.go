@@ -68,6 +68,7 @@ type Engine struct {
 
 	rooms     atomic.Pointer[map[meeting.RoomID]meeting.Room]
 	roomOf    atomic.Pointer[assetIndex]
+	renewal   atomic.Pointer[chan struct{}] // closed once the rooms are known again; nil if they are
 	wakeWork  chan struct{}
 	wakePoll  chan struct{}
 	wakeWatch chan struct{}
@@ -80,7 +81,8 @@ type Engine struct {
 	broken map[string]bool // codes told to the administrator
 	worked map[string]bool // sides that answered in this run
 
-	doubt bool // the last reconciliation was suspicious
+	doubt    bool // the last reconciliation was suspicious
+	relisted bool // the room list may have changed since bookings were compared because of that
 
 	connects atomic.Int64 // to the Booking app: a look that began before one may have missed what happened until then
 	compared atomic.Bool  // the lists of bookings were read in this run

@@ -240,6 +240,9 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 				continue
 			}
 		}
+		if !j.roomsKnown(ctx) {
+			return j.now(), nil
+		}
 		p := j.plan(j.m)
 		if err := j.tell(ctx, p.Findings); err != nil {
 			return time.Time{}, err
@@ -272,6 +275,24 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 		j.log.DebugContext(ctx, "operation done", "op", op.Kind, "took", time.Since(started))
 	}
 	return j.now().Add(time.Second), nil
+}
+
+// roomsKnown waits while rooms return, see syncRooms. It is false when no further
+// operation is to begin.
+func (j *job) roomsKnown(ctx context.Context) bool {
+	if renewal := j.renewal.Load(); renewal != nil {
+		select {
+		case <-j.stop:
+		case <-ctx.Done():
+		case <-*renewal:
+		}
+	}
+	select {
+	case <-j.stop:
+		return false
+	default:
+		return ctx.Err() == nil
+	}
 }
 
 // next is the first operation that was not refused in this claim: what the far
