@@ -45,7 +45,7 @@ func (j *job) execute(ctx context.Context, op plan.Op) error {
 func (j *job) settle(ctx context.Context, op plan.Op) error {
 	return j.apply(ctx, nil, op.Occurrence, func(_ *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		if op.Answered && !op.Forgiven {
-			o.Answered(op.Span, op.Rooms, at)
+			j.answered(o, op, at)
 		}
 		if op.Agreed {
 			o.Agreed(op.Span, op.Rooms)
@@ -55,6 +55,24 @@ func (j *job) settle(ctx context.Context, op plan.Op) error {
 		}
 		return nil
 	})
+}
+
+// answered believes that a room shows what it accepted, as its line in the
+// organizer's copy says. A room whose calendar was read since the copy was read,
+// and did not show it, may have let go of it in between: it is read again.
+func (j *job) answered(o *meeting.Occurrence, op plan.Op, at meeting.Moment) {
+	var believed []meeting.RoomID
+	for _, id := range op.Rooms {
+		if c := o.CellOf(id); c == nil || c.Seen == meeting.None {
+			believed = append(believed, id)
+		}
+	}
+	o.Answered(op.Span, op.Rooms, at)
+	for _, id := range believed {
+		if c := o.CellOf(id); c != nil && c.Seen == meeting.Booked {
+			c.Reread = j.reading.since(id, o.CopyCheckedAt)
+		}
+	}
 }
 
 func (j *job) refuse(ctx context.Context, op plan.Op, cause string) error {
@@ -363,9 +381,11 @@ func (j *job) looked(ctx context.Context, id meeting.OccurrenceID, seen meeting.
 }
 
 func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
-	sent, err := j.store.Begin(ctx, j.claim, Intent{
-		Occurrence: o.ID, Side: meeting.Eliona, Kind: op.Kind, Assets: o.Assets, Reason: op.Reason,
-	})
+	intent := Intent{Occurrence: o.ID, Side: meeting.Eliona, Kind: op.Kind, Assets: o.Assets, Reason: op.Reason}
+	if len(others(j.m, o)) > 1 {
+		intent.Reason = "" // until it is known whether the others live
+	}
+	sent, err := j.store.Begin(ctx, j.claim, intent)
 	if err != nil {
 		return err
 	}
@@ -378,6 +398,12 @@ func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.
 			return err
 		}
 		return j.seeGone(ctx, gone)
+	}
+	if sent.Intent.Reason == "" {
+		sent.Intent.Reason = op.Reason
+		if err := j.store.Decided(ctx, j.claim, sent); err != nil {
+			return err
+		}
 	}
 	return j.sendCancellation(ctx, o, sent)
 }
@@ -425,17 +451,12 @@ func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent 
 // person who cancelled the group. After, it was the Booking app, which may
 // cancel a whole group where one booking was meant.
 func (j *job) goneWith(ctx context.Context, given *meeting.Occurrence) ([]meeting.OccurrenceID, error) {
-	var others []*meeting.Occurrence
-	for _, o := range j.m.Occurrences {
-		if o.ID != given.ID && o.BookingLive && o.Booking != 0 {
-			others = append(others, o)
-		}
-	}
-	if len(others) < 2 {
+	rest := others(j.m, given)
+	if len(rest) < 2 {
 		return nil, nil
 	}
-	gone := make([]meeting.OccurrenceID, 0, len(others))
-	for _, o := range others {
+	gone := make([]meeting.OccurrenceID, 0, len(rest))
+	for _, o := range rest {
 		b, found, err := j.bookings.Get(ctx, o.Booking)
 		if err != nil {
 			j.report(ctx, "booking", classOf(err))
@@ -447,4 +468,15 @@ func (j *job) goneWith(ctx context.Context, given *meeting.Occurrence) ([]meetin
 		gone = append(gone, o.ID)
 	}
 	return gone, nil
+}
+
+// others are the occurrences with a live booking but the given one.
+func others(m *meeting.Meeting, given *meeting.Occurrence) []*meeting.Occurrence {
+	var out []*meeting.Occurrence
+	for _, o := range m.Occurrences {
+		if o.ID != given.ID && o.BookingLive && o.Booking != 0 {
+			out = append(out, o)
+		}
+	}
+	return out
 }

@@ -56,10 +56,11 @@ type readers struct {
 	free chan struct{} // holds one entry per reader at work
 	mu   sync.Mutex
 	busy map[meeting.RoomID]bool
+	read map[meeting.RoomID]time.Time // when they were read last
 }
 
 func newReaders(n int) *readers {
-	return &readers{free: make(chan struct{}, n), busy: map[meeting.RoomID]bool{}}
+	return &readers{free: make(chan struct{}, n), busy: map[meeting.RoomID]bool{}, read: map[meeting.RoomID]time.Time{}}
 }
 
 // begin takes a reader for a room, waiting for a free one. It is false for a
@@ -84,6 +85,21 @@ func (r *readers) end(room meeting.RoomID) {
 	delete(r.busy, room)
 	r.mu.Unlock()
 	<-r.free
+}
+
+func (r *readers) done(room meeting.RoomID, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read[room] = now
+}
+
+// since tells whether the room was read after t, or may have been: by the
+// process before this one.
+func (r *readers) since(room meeting.RoomID, t time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	read, ok := r.read[room]
+	return !ok || read.After(t)
 }
 
 func (r *readers) has(room meeting.RoomID) bool {
@@ -204,6 +220,7 @@ func (e *Engine) read(ctx context.Context, room DueRoom) error {
 	if err != nil {
 		return err
 	}
+	e.reading.done(room.ID, e.now())
 	result, err := e.store.SaveWindow(ctx, WindowRead{
 		Room: room, Since: since, Span: span, Sightings: sightings,
 		Confirmed: room.Guarded, NextAudit: e.now().Add(jitter(24 * time.Hour)),

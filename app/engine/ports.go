@@ -267,6 +267,9 @@ type Store interface {
 	// Begin records an operation before it is sent. The attempt is above 1 if
 	// an earlier one ended unknown.
 	Begin(ctx context.Context, c Claim, i Intent) (Operation, error)
+	// Decided records the reason of a cancellation that began without one: until
+	// then it is not sent.
+	Decided(ctx context.Context, c Claim, op Operation) error
 	// Apply changes a claimed meeting: f gets its present state and the
 	// moment, and what it leaves is stored together with the operation's end
 	// and the notices. f may run again. Rooms of cells with Reread become due
@@ -391,7 +394,7 @@ type Intent struct {
 	Mailbox    meeting.Address
 	Assets     []meeting.AssetID // of all rooms there will be
 	Span       meeting.Span
-	Reason     meeting.Reason // of a cancellation
+	Reason     meeting.Reason // of a cancellation; empty until it is decided that it is sent
 	New        []NewBooking   // what was asked for tells bookings of ours from others
 }
 

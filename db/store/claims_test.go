@@ -164,6 +164,10 @@ func TestAnOperationIsSeenUntilItEnds(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 41, third.Floor, "the highest number known before it was sent")
 	require.EqualValues(t, 41, o.load(c).Open.Floor)
+	require.Empty(t, o.load(c).Open.Intent.Reason)
+	third.Intent.Reason = meeting.ReasonCancelled
+	require.NoError(t, o.term.Decided(t.Context(), c, third))
+	same(t, third, *o.load(c).Open)
 }
 
 func TestFinishedWorkIsDueWhenSomethingChanges(t *testing.T) {

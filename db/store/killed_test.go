@@ -63,7 +63,8 @@ func everything(t *testing.T) (o *office, writes map[string]func(context.Context
 				return []engine.Notice{{Subject: "booking 8", Code: "x"}}, nil
 			})
 		},
-		"Fail": func(ctx context.Context) error { return term.Fail(ctx, claims[0], open, "x") },
+		"Decided": func(ctx context.Context) error { return term.Decided(ctx, claims[0], open) },
+		"Fail":    func(ctx context.Context) error { return term.Fail(ctx, claims[0], open, "x") },
 		"Release": func(ctx context.Context) error {
 			return term.Release(ctx, claims[1], 1, engine.Release{Failed: true, Due: next, Code: "x"})
 		},

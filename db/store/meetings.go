@@ -285,6 +285,14 @@ func finish(batch *pgx.Batch, op engine.Operation, status, code string) {
 		`update ews.operation set status = $2, result_code = $3, finished_at = now(), bookings = null where id = $1`, op.ID, status, code)
 }
 
+// Decided implements engine.Store.
+func (t *Term) Decided(ctx context.Context, c engine.Claim, op engine.Operation) error {
+	return t.txAfter(ctx, "storing a decision", func(batch *pgx.Batch) { t.queueClaimed(batch, c) }, func(tx *transaction) error {
+		tx.last.Queue(`update ews.operation set reason = $2 where id = $1`, op.ID, op.Intent.Reason)
+		return nil
+	})
+}
+
 // Fail implements engine.Store.
 func (t *Term) Fail(ctx context.Context, c engine.Claim, op engine.Operation, code string) error {
 	return t.txAfter(ctx, "storing a failure", func(batch *pgx.Batch) { t.queueClaimed(batch, c) }, func(tx *transaction) error {

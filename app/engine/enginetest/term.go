@@ -154,6 +154,17 @@ func (t *Term) Begin(ctx context.Context, c engine.Claim, i engine.Intent) (engi
 	})
 }
 
+// Decided implements engine.Store.
+func (t *Term) Decided(ctx context.Context, c engine.Claim, op engine.Operation) error {
+	return exec(ctx, t, "Decided", c.Meeting, func() error {
+		r, err := t.held(c)
+		if err == nil && r.open != nil && r.open.ID == op.ID {
+			r.open.Intent.Reason = op.Intent.Reason
+		}
+		return err
+	})
+}
+
 // Apply implements engine.Store.
 func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 	f func(*meeting.Meeting, meeting.Moment) ([]engine.Notice, error),
