@@ -29,6 +29,8 @@ type runner struct {
 	done    chan struct{}
 	err     error // of the engine, once done is closed
 	close   func()
+
+	lookAtRooms func()
 }
 
 var errStopped = errors.New("stopped by the supervisor")
@@ -75,7 +77,7 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 	sign := &place.Sign{Rooms: term, Directory: calendar, Assets: s.eliona, Log: log}
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r := &runner{
-		version: c.Version, term: term, cancel: cancel, done: make(chan struct{}),
+		version: c.Version, term: term, cancel: cancel, done: make(chan struct{}), lookAtRooms: e.LookAtRooms,
 		close: func() {
 			calendar.Close()
 			client.CloseIdleConnections()

@@ -31,7 +31,8 @@ type supervisor struct {
 	running map[int64]*runner
 	waiting map[int64]delay // after a start that failed
 	share   share
-	idle    bool // the absence of configurations was logged
+	idle    bool            // the absence of configurations was logged
+	enabled map[int64]int64 // configurations that are to run, and their versions
 }
 
 // delay keeps one version of a configuration from being started; a changed one
@@ -112,6 +113,7 @@ func (s *supervisor) adjust(ctx context.Context, configurations []conf.Configura
 			s.setActive(ctx, c.ID, true) // the former owner noticed late that it is none any more
 		}
 	}
+	s.handOver(wanted)
 	outdated := map[int64]*runner{}
 	for id, r := range s.running {
 		if c, ok := wanted[id]; !ok || c.Version != r.version || r.ended() {
@@ -138,6 +140,22 @@ func (s *supervisor) adjust(ctx context.Context, configurations []conf.Configura
 		given[id] = s.running[id]
 	}
 	s.stop(ctx, given)
+}
+
+// handOver lets those that run look at their rooms when configurations were
+// changed: rooms that several of them list may belong to another one now.
+func (s *supervisor) handOver(wanted map[int64]conf.Configuration) {
+	enabled := make(map[int64]int64, len(wanted))
+	for id, c := range wanted {
+		enabled[id] = c.Version
+	}
+	if maps.Equal(enabled, s.enabled) {
+		return
+	}
+	s.enabled = enabled
+	for _, r := range s.running {
+		r.lookAtRooms()
+	}
 }
 
 func (s *supervisor) start(ctx context.Context, c conf.Configuration) {

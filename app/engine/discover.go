@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"time"
 
 	"ews/app/meeting"
 )
@@ -49,8 +50,31 @@ func (e *Engine) discovery(ctx context.Context) error {
 			wait = retryIn(failure, fails)
 			fails++
 		}
-		if !pause(ctx, wait) {
+		if err := e.awaitDiscovery(ctx, time.Now().Add(wait)); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// handoverStep is how often it is tried to take rooms over.
+const handoverStep = time.Second
+
+// awaitDiscovery waits until it is time for the next discovery. Meanwhile rooms
+// may come from another configuration, or go to one.
+func (e *Engine) awaitDiscovery(ctx context.Context, until time.Time) error {
+	for {
+		wait := max(0, time.Until(until))
+		if e.handover {
+			wait = min(wait, handoverStep)
+		}
+		if !pauseOr(ctx, wait, e.wakeRooms) || !time.Now().Before(until) {
 			return nil
+		}
+		if err := e.loadRooms(ctx); err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			e.log.WarnContext(ctx, "rooms not read", "error", err)
 		}
 	}
 }

@@ -72,17 +72,20 @@ type Engine struct {
 	wakeWork  chan struct{}
 	wakePoll  chan struct{}
 	wakeWatch chan struct{}
+	wakeRooms chan struct{}
 	reading   *readers
 	tempo     *tempo
 	watched   chan []meeting.AssetID
 	inbox     *inbox
 
-	health chan struct{}   // holds one token while broken and worked are in use
-	broken map[string]bool // codes told to the administrator
-	worked map[string]bool // sides that answered in this run
+	health  chan struct{}        // holds one token while these are in use:
+	broken  map[string]bool      // codes told to the administrator
+	worked  map[string]bool      // sides that answered in this run
+	failing map[string]time.Time // sides that do not, and since when
 
 	doubt    bool // the last reconciliation was suspicious
 	relisted bool // the room list may have changed since bookings were compared because of that
+	handover bool // rooms are about to be taken over from another configuration
 
 	connects atomic.Int64 // to the Booking app: a look that began before one may have missed what happened until then
 	compared atomic.Bool  // the lists of bookings were read in this run
@@ -127,9 +130,9 @@ func New(s Settings, p Ports) *Engine {
 		Settings: s, calendar: p.Calendar, bookings: p.Bookings, assets: p.Assets, store: p.Store,
 		watch: p.Observer, log: p.Log, now: p.Now,
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
-		wakeWatch: make(chan struct{}, 1), wakeLink: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s),
+		wakeWatch: make(chan struct{}, 1), wakeRooms: make(chan struct{}, 1), wakeLink: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s),
 		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(),
-		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{},
+		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{}, failing: map[string]time.Time{},
 	}
 	e.rooms.Store(&map[meeting.RoomID]meeting.Room{})
 	return e
@@ -138,12 +141,12 @@ func New(s Settings, p Ports) *Engine {
 // Run works until ctx ends, which is no error, or until this process no longer
 // owns the configuration. When it returns, nothing of it runs any more.
 func (e *Engine) Run(ctx context.Context) error {
+	if err := e.retryStore(ctx, e.beginLinking); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("reading whether bookings are known: %w", err)
+	}
 	// A meeting planned without knowing its rooms would seem to need nothing.
 	if err := e.retryStore(ctx, e.loadRooms); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("reading the rooms: %w", err)
-	}
-	if err := e.retryStore(ctx, e.beginLinking); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("reading whether bookings are known: %w", err)
 	}
 	group, running := errgroup.WithContext(ctx)
 	for _, loop := range []struct {
@@ -219,12 +222,30 @@ func wake(c chan struct{}) {
 	}
 }
 
+// LookAtRooms has the rooms looked at soon: configurations were changed, and a
+// room may belong to another one now.
+func (e *Engine) LookAtRooms() { wake(e.wakeRooms) }
+
 // loadRooms renews what the engine knows of rooms and their assets, and tells
-// the listener which assets to watch.
+// the listener which assets to watch. Rooms that another configuration worked on
+// come with what that knew, and not before it is done with them.
 func (e *Engine) loadRooms(ctx context.Context) error {
+	taken, waiting, err := e.store.Inherit(ctx)
+	if err != nil {
+		return err
+	}
+	if len(taken) > 0 {
+		e.log.InfoContext(ctx, "rooms taken over from another configuration", "rooms", len(taken))
+	}
+	e.handover = len(waiting) > 0
 	rooms, err := e.store.Rooms(ctx)
 	if err != nil {
 		return err
+	}
+	for _, id := range waiting {
+		room := rooms[id]
+		room.Retired = true
+		rooms[id] = room
 	}
 	if maps.EqualFunc(*e.rooms.Load(), rooms, sameRoom) {
 		return nil

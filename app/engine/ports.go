@@ -221,6 +221,10 @@ type Store interface {
 	// SyncRooms stores the room list: new rooms are added, missing ones
 	// retired, returning ones begin anew. It reports whether anything changed.
 	SyncRooms(ctx context.Context, list []RoomInfo) (changed bool, err error)
+	// Inherit takes over what another configuration knew of rooms that it worked
+	// on until now and that are this one's. waiting are rooms that cannot be
+	// taken over yet, because work on them is still under way there.
+	Inherit(ctx context.Context) (taken, waiting []meeting.RoomID, err error)
 	// Rooms returns all rooms with their assets, retired ones included.
 	Rooms(ctx context.Context) (map[meeting.RoomID]meeting.Room, error)
 	// DueRooms returns rooms to poll or read, most overdue first.

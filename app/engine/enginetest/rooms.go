@@ -64,6 +64,11 @@ func (t *Term) comeBack(r *roomRow) {
 	t.makeDue(touched, priorityArchive, time.Minute)
 }
 
+// Inherit implements engine.Store: there is no other configuration.
+func (t *Term) Inherit(context.Context) (taken, waiting []meeting.RoomID, err error) {
+	return nil, nil, nil
+}
+
 // Rooms implements engine.Store.
 func (t *Term) Rooms(ctx context.Context) (map[meeting.RoomID]meeting.Room, error) {
 	return query(ctx, t, "Rooms", func() (map[meeting.RoomID]meeting.Room, error) { return t.roomMap(), nil })
