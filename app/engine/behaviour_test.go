@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -340,6 +341,81 @@ func TestGivingUpOnABooking(t *testing.T) {
 		require.False(t, s.live(id))
 		require.Equal(t, 1, s.notices(engine.CodeFailed))
 		require.Empty(t, s.Parked())
+	})
+}
+
+// That a server does not answer is no matter for a moment. While it lasts it is
+// why nothing is synchronized.
+func TestASideThatDoesNotAnswerIsTheStatus(t *testing.T) {
+	failing := func(class engine.Class, code string) func(c enginetest.Call) *enginetest.Fault {
+		return func(c enginetest.Call) *enginetest.Fault {
+			if c.Port != enginetest.Calendar {
+				return nil
+			}
+			return &enginetest.Fault{Err: &engine.Error{Class: class, Code: code, Pause: 10 * time.Second}}
+		}
+	}
+	tests := map[string]struct {
+		class  engine.Class
+		passes time.Duration
+		lasts  time.Duration
+		told   bool
+	}{
+		"no answer":                {engine.Transient, 10 * time.Second, 40 * time.Second, true},
+		"a pause is asked for":     {engine.Throttled, 4 * time.Minute, 6 * time.Minute, true},
+		"something of one mailbox": {engine.NotFound, time.Minute, 10 * time.Minute, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, settings(), func(t *testing.T, s *stage) {
+				s.Calls(failing(test.class, "away"))
+				pass(test.passes)
+				require.Empty(t, s.Status())
+				s.Calls(nil)
+				pass(3 * time.Minute)
+
+				s.Calls(failing(test.class, "away"))
+				pass(test.lasts)
+				require.Equal(t, test.told, s.Status() == "away")
+				s.Calls(failing(test.class, "otherwise"))
+				pass(10 * time.Minute)
+				require.Equal(t, test.told, s.Status() == "away", "the first name stays")
+				require.Zero(t, s.notices("otherwise"))
+
+				s.Calls(nil)
+				pass(5 * time.Minute)
+				require.Empty(t, s.Status())
+				require.Equal(t, s.notices("away"), s.notices(engine.CodeRecovered))
+			})
+		})
+	}
+}
+
+// One room that cannot be read says nothing of the others.
+func TestARoomThatDoesNotAnswerIsNotTheStatus(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.Calls(func(c enginetest.Call) *enginetest.Fault {
+			if c.Port == enginetest.Calendar && c.Room == s.Rooms()[0] {
+				return &enginetest.Fault{Err: transient()}
+			}
+			return nil
+		})
+		pass(10 * time.Minute)
+		require.Empty(t, s.Status())
+	})
+}
+
+// The database is not one of the sides.
+func TestALostDatabaseIsNotTheStatus(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.Calls(func(c enginetest.Call) *enginetest.Fault {
+			if c.Method == "SaveDelta" || c.Method == "ObserveBooking" {
+				return &enginetest.Fault{Err: errors.New("the database does not answer")}
+			}
+			return nil
+		})
+		pass(10 * time.Minute)
+		require.Empty(t, s.Status())
 	})
 }
 

@@ -13,6 +13,14 @@ const (
 	troubleTime = 3 * time.Minute // how long trouble lasts before people are told
 )
 
+// How long a side fails, without a single success, before that is the
+// configuration's status: most of what passes is over by then. One that asks
+// for a pause is there, and mostly takes up its work again.
+const (
+	silentTime = 15 * time.Second
+	pausedTime = 5 * time.Minute
+)
+
 // classOf reads an error of a port. What is no *Error is taken as transient:
 // trying again is harmless, giving up is not.
 func classOf(err error) *Error {
@@ -54,12 +62,10 @@ func retryIn(err *Error, attempts int) time.Duration {
 	return wait
 }
 
-// report keeps the configuration's status: what only an administrator can mend
-// is told once, after it has lasted a while, and once more when it is over.
+// report keeps the configuration's status: what only an administrator can mend,
+// and a side that has not answered for a while. It is told once, after it has
+// lasted, and once more when it is over. A nil failure is a success.
 func (e *Engine) report(ctx context.Context, side string, failure *Error) {
-	if failure != nil && failure.Class != Broken {
-		return
-	}
 	select {
 	case e.health <- struct{}{}: // what follows waits for the database
 	case <-ctx.Done():
@@ -67,6 +73,7 @@ func (e *Engine) report(ctx context.Context, side string, failure *Error) {
 	}
 	defer func() { <-e.health }()
 	if failure == nil {
+		delete(e.failing, side)
 		for key := range e.broken {
 			if len(key) > len(side) && key[:len(side)] == side {
 				e.recovered(ctx, key)
@@ -79,7 +86,7 @@ func (e *Engine) report(ctx context.Context, side string, failure *Error) {
 		return
 	}
 	key := side + " " + failure.Code
-	if e.broken[key] {
+	if e.broken[key] || failure.Class != Broken && !e.lasts(side, failure) {
 		return
 	}
 	e.broken[key] = true
@@ -91,6 +98,31 @@ func (e *Engine) report(ctx context.Context, side string, failure *Error) {
 	if err != nil {
 		e.log.WarnContext(ctx, "notice not stored", "error", err)
 	}
+}
+
+// lasts tells whether a failure that may pass is one of a side that has failed
+// for a while. What it is called may change meanwhile: the first name stays.
+func (e *Engine) lasts(side string, failure *Error) bool {
+	limit := silentTime
+	switch {
+	case failure.Code == codeUnknown: // it is none of that side
+		return false
+	case failure.Class == Throttled:
+		limit = pausedTime
+	case failure.Class != Transient:
+		return false
+	}
+	for key := range e.broken {
+		if len(key) > len(side) && key[:len(side)] == side {
+			return false
+		}
+	}
+	since, failing := e.failing[side]
+	if !failing {
+		since = time.Now()
+		e.failing[side] = since
+	}
+	return time.Since(since) >= limit
 }
 
 func (e *Engine) recovered(ctx context.Context, key string) {

@@ -129,10 +129,10 @@ func (e *Engine) pollOrReport(ctx context.Context, room DueRoom) error {
 		return nil // somebody else moved the feed on
 	}
 	failure := classOf(err)
+	e.report(ctx, "exchange", failure)
 	if failure.Class == Throttled {
 		return e.postpone(ctx, room, failure)
 	}
-	e.report(ctx, "exchange", failure)
 	e.log.WarnContext(ctx, "room not polled", "room", room.Address, "code", failure.Code, "error", err)
 	if err := e.store.RoomFailed(ctx, room.ID, failure.Code, e.retryAt(failure, room.Fails)); err != nil {
 		if fatal(ctx, err) {

@@ -54,7 +54,7 @@ func newGauges() *gauges {
 			"Meetings that wait to be carried to the other side, by priority: people, changes, import.", labelPriority),
 		every: []gauge{
 			yes("ews_configuration_enabled", "Whether the configuration is enabled.", func(o store.Overview) bool { return o.Enabled }),
-			yes("ews_configuration_broken", "Whether only an administrator can mend what keeps the configuration from working.",
+			yes("ews_configuration_broken", "Whether something keeps the configuration from working that an administrator must know of: its statusCode.",
 				func(o store.Overview) bool { return o.Broken }),
 			yes("ews_configuration_running", "Whether this process works with the configuration.",
 				here),

@@ -5,7 +5,7 @@ func accessWords() []Word {
 	return []Word{
 		{
 			Codes: []string{"ClientCredentials", "HTTP401", "HTTP440", "HTTP456", "HTTP457"},
-			Text:  "The credentials were refused, or no token could be had.",
+			Text:  "The credentials were refused.",
 			Fix:   "Check client secret (its value, not its id, and its expiry), tenant and client id, or user name and password; and the clock of this machine.",
 		},
 		{
@@ -16,7 +16,7 @@ func accessWords() []Word {
 		{
 			Codes: []string{"ClientUntrustedServer"},
 			Text:  "The server's certificate is not trusted, or the address speaks no TLS.",
-			Fix:   "Enter the authority that signed it as caCertificates, and check that ewsURL names the server as its certificate does.",
+			Fix:   "Enter the authority that signed it as caCertificates, and check that ewsURL (or authorityURL) names the server as its certificate does.",
 		},
 		{
 			Codes: []string{"ErrorImpersonateUserDenied"},
@@ -134,6 +134,11 @@ func serverWords() []Word {
 			Codes: []string{"ClientNoAnswer", "exchange_unreachable"},
 			Text:  "Exchange did not answer: the network, the name, or the time limit.",
 			Fix:   "Check ewsURL and that this machine reaches it; raise requestTimeout if Exchange is slow.",
+		},
+		{
+			Codes: []string{"ClientNoToken"},
+			Text:  "The token service (Microsoft Entra) did not answer, or has a problem of its own.",
+			Fix:   "Check that this machine reaches authorityURL (https://login.microsoftonline.com, if it is empty), or that its proxy does.",
 		},
 		{
 			Codes: []string{

@@ -302,6 +302,19 @@ func (c *Client) statusError(inv *invocation) *Error {
 	return e
 }
 
+// codeOfToken names a failed token request: only an answer tells that the
+// credentials are wrong.
+func codeOfToken(class Class) string {
+	switch class {
+	case ClassTransient:
+		return CodeNoToken
+	case ClassConfig:
+		return CodeUntrustedServer
+	default:
+		return CodeCredentials
+	}
+}
+
 // transportError classifies a failure to get any answer.
 func (c *Client) transportError(inv *invocation, err error) *Error {
 	v, code := verdict{class: ClassTransient, mayRun: true}, CodeNoAnswer
@@ -313,7 +326,7 @@ func (c *Client) transportError(inv *invocation, err error) *Error {
 	case errors.As(err, &notSent):
 		v, code = verdict{class: ClassTransient}, CodeNotSent
 	case errors.As(err, &token):
-		v, code = verdict{class: token.class}, CodeCredentials
+		v, code = verdict{class: token.class}, codeOfToken(token.class)
 	case errors.As(err, &logon):
 		inv.status = logon.status
 		v, code = verdict{class: logon.class, backOff: logon.hold}, CodeCredentials

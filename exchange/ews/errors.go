@@ -90,7 +90,8 @@ const (
 	CodeInvalidRequest   = "ClientInvalidRequest"   // refused before sending
 	CodeBackOff          = "ClientBackOff"          // not sent: the back-off outlasts the context
 	CodeNotSent          = "ClientNotSent"          // Options.MaySend kept it from leaving
-	CodeCredentials      = "ClientCredentials"      //nolint:gosec // no secret but a code: no token, or logon refused
+	CodeCredentials      = "ClientCredentials"      //nolint:gosec // no secret but a code: the token service or the server refused them
+	CodeNoToken          = "ClientNoToken"          //nolint:gosec // no secret but a code: the token service cannot be reached, or has trouble
 	CodeProxyRefused     = "ClientProxyRefused"     // a proxy opens no connection to the server
 	CodeUntrustedServer  = "ClientUntrustedServer"  // TLS certificate not accepted
 	CodeRepeatedAnswer   = "ClientRepeatedAnswer"   // paging does not advance

@@ -154,15 +154,16 @@ func TestOAuthTokenFailures(t *testing.T) {
 		name   string
 		answer func(int, http.ResponseWriter)
 		class  Class
+		code   string
 		text   string
 	}{
 		{"wrong secret", func(_ int, w http.ResponseWriter) {
 			w.WriteHeader(401)
 			_, _ = io.WriteString(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret secret-word provided.","error_codes":[7000215]}`)
-		}, ClassAuth, "AADSTS7000215"},
-		{"other refusal", func(_ int, w http.ResponseWriter) { w.WriteHeader(400); _, _ = io.WriteString(w, `{"error":"x"}`) }, ClassAuth, "HTTP 400"},
-		{"service down", func(_ int, w http.ResponseWriter) { w.WriteHeader(503) }, ClassTransient, "HTTP 503"},
-		{"connection cut", func(int, http.ResponseWriter) { panic(http.ErrAbortHandler) }, ClassTransient, "cannot be reached"},
+		}, ClassAuth, CodeCredentials, "AADSTS7000215"},
+		{"other refusal", func(_ int, w http.ResponseWriter) { w.WriteHeader(400); _, _ = io.WriteString(w, `{"error":"x"}`) }, ClassAuth, CodeCredentials, "HTTP 400"},
+		{"service down", func(_ int, w http.ResponseWriter) { w.WriteHeader(503) }, ClassTransient, CodeNoToken, "HTTP 503"},
+		{"connection cut", func(int, http.ResponseWriter) { panic(http.ErrAbortHandler) }, ClassTransient, CodeNoToken, "cannot be reached"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := newAuthority(t, test.answer)
@@ -170,7 +171,7 @@ func TestOAuthTokenFailures(t *testing.T) {
 			err := create(t.Context(), a.client(t, f))
 			e := asError(t, err)
 			require.Equal(t, test.class, e.Class, "%v", err)
-			require.Equal(t, CodeCredentials, e.Code)
+			require.Equal(t, test.code, e.Code)
 			require.ErrorContains(t, err, test.text)
 			require.NotContains(t, err.Error(), "secret-word")
 			require.False(t, e.Ambiguous)
@@ -186,7 +187,9 @@ func TestOAuthTokenFailures(t *testing.T) {
 			o.RootCAs = nil
 			o.Auth = OAuth{TenantID: tenant, ClientID: "c", ClientSecret: "s", AuthorityHost: a.URL}
 		})
-		require.Equal(t, ClassConfig, ClassOf(create(t.Context(), c)))
+		e := asError(t, create(t.Context(), c))
+		require.Equal(t, ClassConfig, e.Class)
+		require.Equal(t, CodeUntrustedServer, e.Code)
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -205,7 +208,7 @@ func TestAnswersOfTheTokenServiceAreLimited(t *testing.T) {
 	})
 	f := newFake(t, answers(messages("CreateItem", success("CreateItem", calendarItem("1", "")))))
 	e := asError(t, create(t.Context(), a.client(t, f)))
-	require.Equal(t, CodeCredentials, e.Code)
+	require.Equal(t, CodeNoToken, e.Code)
 	require.Equal(t, ClassTransient, e.Class)
 	require.Less(t, len(e.Error()), 500)
 	require.Empty(t, f.requests())
