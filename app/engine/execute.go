@@ -58,20 +58,20 @@ func (j *job) settle(ctx context.Context, op plan.Op) error {
 }
 
 // answered believes that a room shows what it accepted, as its line in the
-// organizer's copy says. A room whose calendar was read since the copy was read,
-// and did not show it, may have let go of it in between: it is read again.
+// organizer's copy says. Its calendar is read again if it may tell otherwise: it
+// was read since the copy was, and did not show it, or it stopped showing it
+// before the question was asked, and the line may be older than that.
 func (j *job) answered(o *meeting.Occurrence, op plan.Op, at meeting.Moment) {
-	var believed []meeting.RoomID
-	for _, id := range op.Rooms {
-		if c := o.CellOf(id); c == nil || c.Seen == meeting.None {
-			believed = append(believed, id)
+	var doubtful []meeting.RoomID
+	for _, c := range o.Cells {
+		if c.Seen == meeting.None && (c.SeenAt.Before(o.AskedAt) || j.reading.since(c.Room, o.CopyCheckedAt)) {
+			doubtful = append(doubtful, c.Room)
 		}
 	}
 	o.Answered(op.Span, op.Rooms, at)
-	for _, id := range believed {
-		if c := o.CellOf(id); c != nil && c.Seen == meeting.Booked {
-			c.Reread = j.reading.since(id, o.CopyCheckedAt)
-		}
+	for _, id := range doubtful {
+		c := o.CellOf(id)
+		c.Reread = c.Seen == meeting.Booked
 	}
 }
 
@@ -378,105 +378,4 @@ func (j *job) looked(ctx context.Context, id meeting.OccurrenceID, seen meeting.
 		o.Looked(seen, rooms, meeting.Moment{Now: began, Tick: at.Tick})
 		return nil
 	})
-}
-
-func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
-	intent := Intent{Occurrence: o.ID, Side: meeting.Eliona, Kind: op.Kind, Assets: o.Assets, Reason: op.Reason}
-	if len(others(j.m, o)) > 1 {
-		intent.Reason = "" // until it is known whether the others live
-	}
-	sent, err := j.store.Begin(ctx, j.claim, intent)
-	if err != nil {
-		return err
-	}
-	gone, err := j.goneWith(ctx, o)
-	if err != nil {
-		return j.end(ctx, sent, err)
-	}
-	if len(gone) > 0 {
-		if err := j.store.Fail(ctx, j.claim, sent, "booking_gone"); err != nil {
-			return err
-		}
-		return j.seeGone(ctx, gone)
-	}
-	if sent.Intent.Reason == "" {
-		sent.Intent.Reason = op.Reason
-		if err := j.store.Decided(ctx, j.claim, sent); err != nil {
-			return err
-		}
-	}
-	return j.sendCancellation(ctx, o, sent)
-}
-
-// sendCancellation cancels a booking. It is repeated after an unknown end
-// before anything else: the booking's disappearance must not be taken for a
-// person's wish.
-func (j *job) sendCancellation(ctx context.Context, o *meeting.Occurrence, sent Operation) error {
-	reason := sent.Intent.Reason
-	if err := j.bookings.Cancel(ctx, o.Booking, reason); err != nil {
-		j.report(ctx, "booking", classOf(err))
-		if sent.Attempt > 1 {
-			return err // how an earlier attempt ended is as unknown as before
-		}
-		return j.end(ctx, sent, err)
-	}
-	j.log.InfoContext(ctx, "booking cancelled", "booking", o.Booking, "reason", reason)
-	swept, err := j.goneWith(ctx, o)
-	if err != nil {
-		return err // the cancellation stays open, and is repeated
-	}
-	if len(swept) > 0 {
-		j.log.WarnContext(ctx, "the Booking app cancelled a whole group instead of one booking: the others are made again", "bookings", len(swept))
-	}
-	return j.apply(ctx, &sent, o.ID, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
-		for _, id := range swept {
-			if other := m.Occurrence(id); other != nil {
-				other.BookingLost(at.Tick)
-			}
-		}
-		var notices []Notice
-		if reason == meeting.ReasonConflict && o.Refusal == "" && j.NotifyUsers {
-			notices = append(notices, j.notice(o, plan.CodeDeclined, 0))
-		}
-		o.BookingCancelled(at.Tick)
-		return notices
-	})
-}
-
-// goneWith lists the occurrences that are without their bookings, although
-// nobody told of it: all of the group but the given one, two at least, or none
-// at all.
-//
-// It is asked before and after one booking is cancelled. Before, it was a
-// person who cancelled the group. After, it was the Booking app, which may
-// cancel a whole group where one booking was meant.
-func (j *job) goneWith(ctx context.Context, given *meeting.Occurrence) ([]meeting.OccurrenceID, error) {
-	rest := others(j.m, given)
-	if len(rest) < 2 {
-		return nil, nil
-	}
-	gone := make([]meeting.OccurrenceID, 0, len(rest))
-	for _, o := range rest {
-		b, found, err := j.bookings.Get(ctx, o.Booking)
-		if err != nil {
-			j.report(ctx, "booking", classOf(err))
-			return nil, err
-		}
-		if found && !b.Cancelled {
-			return nil, nil
-		}
-		gone = append(gone, o.ID)
-	}
-	return gone, nil
-}
-
-// others are the occurrences with a live booking but the given one.
-func others(m *meeting.Meeting, given *meeting.Occurrence) []*meeting.Occurrence {
-	var out []*meeting.Occurrence
-	for _, o := range m.Occurrences {
-		if o.ID != given.ID && o.BookingLive && o.Booking != 0 {
-			out = append(out, o)
-		}
-	}
-	return out
 }

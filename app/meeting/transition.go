@@ -165,7 +165,8 @@ func (o *Occurrence) Looked(c Copy, rooms map[RoomID]Room, at Moment) {
 		// calendar tells.
 		cell := &o.Cells[i]
 		accepted := cell.Answer == Accepted && o.AskedBy == Them || cell.AnsweredAs == Accepted && unrecorded
-		cell.Reread = accepted && cell.Invited && cell.Seen == None
+		behind := cell.Seen == Booked && !cell.SeenSpan.Equal(o.CopySpan)
+		cell.Reread = accepted && cell.Invited && (cell.Seen == None || behind)
 	}
 }
 

@@ -240,6 +240,11 @@ func TestWhereSomethingMayHaveBeenMissedARoomIsReadAnew(t *testing.T) {
 		o.Looked(copyAt(eleven, accepted), rooms, moment(7))
 		require.Equal(t, []meeting.RoomID{1}, reread(o))
 	})
+	t.Run("it accepted, but shows what was before", func(t *testing.T) {
+		o := held(t)
+		o.Looked(copyAt(eleven, lines{"one@example.com": said(meeting.Accepted, 6), "two@example.com": silent()}), rooms, moment(7))
+		require.Equal(t, []meeting.RoomID{1}, reread(o))
+	})
 }
 
 func TestARoomSeenSinceTheLookBeganIsNotForgotten(t *testing.T) {

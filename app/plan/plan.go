@@ -363,6 +363,9 @@ func (p *planner) merge(o *meeting.Occurrence, e exchangeView, k, b view) {
 		}
 	}
 	if len(rooms) == 0 && !k.elsewhere() {
+		if p.awaitLate(o, e, k) {
+			return
+		}
 		// Each side removed what the other still had: the meeting has no room.
 		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonCancelled})
 		return
@@ -388,6 +391,21 @@ func (p *planner) merge(o *meeting.Occurrence, e exchangeView, k, b view) {
 	if !b.live || !b.span.Equal(span) || !b.rooms.equal(rooms) {
 		p.add(Op{Kind: Settle, Occurrence: o.ID, Agreed: true, Span: span, Rooms: rooms.sorted()})
 	}
+}
+
+// awaitLate: a room of the booking that is late was not taken out in Exchange.
+// Once it is asked about, its calendar is read anew.
+func (p *planner) awaitLate(o *meeting.Occurrence, e exchangeView, k view) bool {
+	if len(e.late.minus(k.rooms)) == len(e.late) {
+		return false
+	}
+	known := o.Copy == meeting.CopyLive || p.Meeting.Organizer != ""
+	if known && o.CopyCheckedAt.Before(p.newest(o).SeenAt.Add(p.Policy.Confirm)) {
+		p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})
+	} else {
+		p.wake(p.Now.Add(5 * time.Minute))
+	}
+	return true
 }
 
 // write wants the booking to be at span in rooms.

@@ -305,6 +305,7 @@ func TestAsked(t *testing.T) {
 		{"then the answer", outlook(booked(eleven, both...), agreed(eleven, 1, 2), copied(eleven, 1, 2), answers(meeting.Accepted, 1), answers(meeting.Declined, 2), asked(us, 2*second, second)), do(answered(eleven, false, 1))},
 		{"then the booking, and nobody asks again", outlook(booked(eleven, both...), agreed(eleven, 1, 2), copied(eleven, 1, 2), shown(eleven, 1), answers(meeting.Declined, 2)), do(write(7, eleven, one...))},
 		{"made in Outlook, the room added in Eliona declines: it is not asked twice", outlook(booked(ten, both...), agreed(ten, 1), copied(ten, 1, 2), shown(ten, 1), answers(meeting.Declined, 2), asked(us, 2*second, second)), do(settled(ten, 1, 2))},
+		{"P40 a person's move: what a room accepted that shows the old time may be that", outlook(booked(ten, one...), agreed(ten, 1), copied(eleven, 1), shown(ten, 1), answers(meeting.Accepted, 1), asked(them, 2*second, 2*second)), wait(2 * second)},
 		{"P68 a person's move is answered in part: the room that accepted is in", outlook(booked(ten, both...), agreed(ten, 1, 2), copied(eleven, 1, 2), answers(meeting.Accepted, 1), answers(meeting.Declined, 2), asked(them, 2*second, second)), do(answered(eleven, false, 1))},
 		{"a person's move is declined by all", eliona(booked(ten, one...), agreed(ten, 1), copied(eleven, 1), answers(meeting.Declined, 1), asked(them, 2*second, second)), do(answered(eleven, false))},
 
@@ -366,6 +367,9 @@ func TestDoubt(t *testing.T) {
 	const s = time.Second
 	held := []part{booked(ten, 10, 11, 20, 21), agreed(ten, 1, 2)}
 	with := func(parts ...part) []part { return append(append([]part{}, held...), parts...) }
+	late := func(parts ...part) []part {
+		return with(append([]part{seen(meeting.Booked, eleven, 3, 1), showsSince(2*time.Minute, 1), shown(ten, 2)}, parts...)...)
+	}
 	run(t, []planCase{
 		{"a moved room is pending: hold", outlook(booked(ten, 10, 11), agreed(ten, 1), pending(eleven, 1), showsSince(20*s, 1)), wait(300 * s)},
 		{"P40 pending before the base was recorded: hold", outlook(booked(ten, 10, 11), pending(eleven, 1), showsSince(20*s, 1)), wait(300 * s)},
@@ -375,6 +379,8 @@ func TestDoubt(t *testing.T) {
 		{"a pending room of nobody's booking is no reason to wait", outlook(shown(ten, 1), pending(ten, 2), booked(ten, 10, 11), agreed(ten, 1)), nothing()},
 		{"P67 one room has moved, the other not yet: hold", outlook(with(seen(meeting.Booked, eleven, 3, 1), showsSince(5*s, 1), shown(ten, 2))...), wait(55 * s)},
 		{"P67 it never does: the newer version counts", outlook(with(seen(meeting.Booked, eleven, 3, 1), showsSince(2*time.Minute, 1), shown(ten, 2))...), do(write(7, eleven, 10, 11))},
+		{"P67 the one that has not is all that Eliona has left: ask", outlook(late(booked(ten, 20, 21), copied(ten, 1, 2))...), do(ask())},
+		{"P67 and there is nobody to ask: it was not taken out in Exchange", outlook(late(booked(ten, 20, 21))...), wait(300 * s)},
 		{"a pending meeting of people is not booked", outlook(pending(ten, 1)), nothing()},
 		{"our meeting's room vanished after the last look: ask", eliona(copied(ten, 1), booked(ten, 10, 11), agreed(ten, 1), showsSince(s, 1)), do(ask())},
 		{"the copy says it is still invited: hold", eliona(copied(ten, 1), booked(ten, 10, 11), agreed(ten, 1), showsSince(20*s, 1), lookedAgo(10*s)), wait(40 * s)},

@@ -85,6 +85,7 @@ type exchangeView struct {
 	waiting  set // invited, owe an answer
 	declined set
 	orphans  []meeting.RoomID // show it although the organizer's copy is gone
+	late     set              // show another time than the room that is newest
 	ask      bool             // only the organizer's copy can tell
 	hold     bool             // in motion: look again at until
 	until    time.Time
@@ -97,7 +98,7 @@ func (e exchangeView) all() []meeting.RoomID {
 }
 
 func (p *planner) exchange(o *meeting.Occurrence, k view) exchangeView {
-	e := exchangeView{in: set{}, waiting: set{}, declined: set{}}
+	e := exchangeView{in: set{}, waiting: set{}, declined: set{}, late: set{}}
 	switch {
 	case o.Copy == meeting.CopyGone:
 		p.goneCopy(o, &e)
@@ -147,7 +148,7 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 		e.ask = e.ask || p.active(c.Room) && c.SeenAt.After(o.CopyCheckedAt) && puzzling(o, c)
 		switch {
 		case !p.active(c.Room) || !c.Invited:
-		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !p.leftSince(o, c):
+		case c.Seen == meeting.Booked && c.SeenSpan.Equal(o.CopySpan), c.Answer == meeting.Accepted && !p.leftSince(o, c) && !behind(o, c):
 			e.in[c.Room] = true
 		case c.Answer == meeting.Declined:
 			e.declined[c.Room] = true
@@ -155,6 +156,12 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 			e.waiting[c.Room] = true
 		}
 	}
+}
+
+// behind: the room shows another time than the one a person asked it for, nobody
+// knows when. It may have accepted what it shows: its own calendar tells.
+func behind(o *meeting.Occurrence, c meeting.Cell) bool {
+	return o.AskedBy == meeting.Them && c.Seen == meeting.Booked && !c.SeenSpan.Equal(o.CopySpan)
 }
 
 // puzzling: what the room shows since the organizer's copy was read, or no longer
@@ -208,6 +215,7 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 			e.in[c.Room] = true
 		case c.Seen == meeting.Booked:
 			// This room has not processed a move yet, or never will.
+			e.late[c.Room] = true
 			p.doubt(e, newest.SeenAt)
 		case !c.BaseIn && !k.rooms[c.Room]:
 			invited := o.Copy == meeting.CopyLive && c.Invited && c.Answer != meeting.Declined

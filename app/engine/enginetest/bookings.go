@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"ews/app/engine"
@@ -92,6 +93,7 @@ func (a *app) claim(b *booking, of Slot) {
 // bookings of one meeting differ in nothing but what they say.
 func (w *World) numbered(m *meeting.Meeting) {
 	for _, o := range m.Occurrences {
+		w.app.mistake(o.Booking, Slot{m.UID, o.Key})
 		if b := w.app.find(o.Booking); b != nil && b.ours && b.of.UID == m.UID {
 			b.of.Key = o.Key
 		}
@@ -99,6 +101,24 @@ func (w *World) numbered(m *meeting.Meeting) {
 	for _, o := range m.Occurrences {
 		if b := w.app.find(o.Booking); b != nil && b.ours && b.of.UID == m.UID {
 			w.app.claim(b, b.of)
+		}
+	}
+}
+
+// mistake: a person booked what we booked for the same organizer as well, and
+// neither is known yet. Nothing tells which is which, nor does it matter: the
+// person's is the one that is left.
+func (a *app) mistake(id meeting.BookingID, of Slot) {
+	b := a.find(id)
+	if b == nil || b.ours || b.of != (Slot{}) {
+		return
+	}
+	for _, t := range a.live() {
+		known, _ := a.w.database.byBooking(t.ID)
+		if known == nil && t.ours && t.of == of && t.Span.Equal(b.Span) && slices.Equal(t.Assets, b.Assets) && strings.EqualFold(t.Organizer, b.Organizer) {
+			b.ours, b.of, t.ours, t.of, t.wish = true, of, false, Slot{}, b.wish
+			a.w.note("    booking %d stands for %v, not booking %d", b.ID, of, t.ID)
+			return
 		}
 	}
 }

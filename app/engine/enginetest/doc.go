@@ -17,8 +17,8 @@
 //   - A request that takes effect more than lateEffect after it was sent by a
 //     process that is gone.
 //   - People who change or cancel a booking that we made before its number was
-//     stored, or book the same room for the same time in Eliona as well. The
-//     Booking app keeps no reference of ours to know our booking by then.
+//     stored. The Booking app keeps no reference of ours to know our booking by
+//     then.
 //   - Two writes of unknown end for one organizer, in one room, at one time:
 //     nothing else tells whose booking is whose.
 //   - Wishes of people who change a meeting one of whose rooms leaves the room
