@@ -13,7 +13,7 @@ func (j *job) cancelBooking(ctx context.Context, o *meeting.Occurrence, op plan.
 	if len(others(j.m, o)) > 1 {
 		intent.Reason = "" // until it is known whether the others live
 	}
-	sent, err := j.store.Begin(ctx, j.claim, intent)
+	sent, err := j.begin(ctx, intent)
 	if err != nil {
 		return err
 	}

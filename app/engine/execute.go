@@ -147,7 +147,7 @@ func (j *job) createIn(ctx context.Context, mailbox meeting.Address, op plan.Op)
 		Occurrence: op.Occurrence, Side: meeting.Exchange, Kind: op.Kind, Mailbox: mailbox, Span: op.Span,
 	}
 	recorded := time.Now()
-	sent, err := j.store.Begin(ctx, j.claim, intent)
+	sent, err := j.begin(ctx, intent)
 	if err != nil {
 		return err
 	}
@@ -193,11 +193,11 @@ func (j *job) updateMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 		return j.looked(ctx, o.ID, before, began)
 	}
 	// Should the end of the change stay unknown, what there was before tells.
-	if err := j.looked(ctx, o.ID, before, began); err != nil {
+	if err := j.change(ctx, nil, onOccurrence(o.ID, j.seen(before, began))); err != nil {
 		return err
 	}
 	rooms := *j.rooms.Load()
-	sent, err := j.store.Begin(ctx, j.claim, Intent{
+	sent, err := j.begin(ctx, Intent{
 		Occurrence: o.ID, Side: meeting.Exchange, Kind: op.Kind, Mailbox: place.Mailbox, Span: op.Span,
 		Assets: assetsOfRooms(changed(invitedTo(before, rooms), op.Add, op.Remove), rooms),
 	})
@@ -291,7 +291,7 @@ func roomsOf(assets []meeting.AssetID, rooms map[meeting.RoomID]meeting.Room) []
 // cancelled, because it is gone or not ours to touch, the rooms are freed.
 func (j *job) cancelMeeting(ctx context.Context, o *meeting.Occurrence, op plan.Op) error {
 	place := j.place(o)
-	sent, err := j.store.Begin(ctx, j.claim, Intent{
+	sent, err := j.begin(ctx, Intent{
 		Occurrence: o.ID, Side: meeting.Exchange, Kind: op.Kind, Mailbox: place.Mailbox,
 	})
 	if err != nil {
@@ -370,12 +370,16 @@ func (j *job) askOrganizer(ctx context.Context, o *meeting.Occurrence) error {
 
 // looked stores what the organizer's copy said to a read that began at began.
 func (j *job) looked(ctx context.Context, id meeting.OccurrenceID, seen meeting.Copy, began time.Time) error {
+	return j.apply(ctx, nil, id, j.seen(seen, began))
+}
+
+func (j *job) seen(seen meeting.Copy, began time.Time) occurrenceChange {
 	rooms := *j.rooms.Load()
-	return j.apply(ctx, nil, id, func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
+	return func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice {
 		if seen.Live && o.Key == "" {
 			m.CopyItem = seen.Item
 		}
 		o.Looked(seen, rooms, meeting.Moment{Now: began, Tick: at.Tick})
 		return nil
-	})
+	}
 }

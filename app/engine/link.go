@@ -369,7 +369,7 @@ func (j *job) linked(ctx context.Context, l *linking, links map[meeting.Occurren
 	if l.known(ids, unknown); len(unknown) < len(ids) {
 		return nil
 	}
-	err = j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	err = j.change(ctx, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		for _, o := range m.Occurrences {
 			if b, ok := links[o.ID]; ok && o.Booking == 0 {
 				m.Link(o, b, at)

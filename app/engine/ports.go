@@ -279,6 +279,11 @@ type Store interface {
 	// and the notices. f may run again. Rooms of cells with Reread become due
 	// to be read.
 	Apply(ctx context.Context, c Claim, op *Operation, f func(*meeting.Meeting, meeting.Moment) ([]Notice, error)) error
+	// Conclude does what Apply does, and gives the claim back with it if f asks
+	// for that: then nothing lies between the end of the last operation and that
+	// of the work. f gets what Load returns, but no Takeover, and no operation
+	// that op ends; and so is what Conclude returns.
+	Conclude(ctx context.Context, c Claim, op *Operation, f func(Loaded, meeting.Moment) (Outcome, error)) (Loaded, error)
 	// Fail ends an operation that had no effect.
 	Fail(ctx context.Context, c Claim, op Operation, code string) error
 	// Release gives the claim back. Unless something changed since gen, the
@@ -416,6 +421,12 @@ type Operation struct {
 	Attempt   int
 	StartedAt time.Time         // of the latest attempt, by this process's clock
 	Floor     meeting.BookingID // the highest booking number known before it was sent
+}
+
+// Outcome is what there is to store with a change of a meeting.
+type Outcome struct {
+	Notices []Notice
+	Release *Release // how the work ended; nil if it goes on
 }
 
 // Release says how work on a meeting ended.

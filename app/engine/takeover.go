@@ -108,7 +108,7 @@ func (j *job) adoptLegacy(ctx context.Context, found []meeting.Inherited) (chang
 	var linked []meeting.BookingID
 	before := len(j.m.Legacy)
 	left := before
-	err = j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	err = j.change(ctx, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		linked = m.TakeOver(found, at)
 		left = len(m.Legacy)
 		return nil, nil

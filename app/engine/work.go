@@ -136,6 +136,8 @@ type job struct {
 	stop  <-chan struct{} // closed when no further operation is to begin
 	m     *meeting.Meeting
 	gen   int64
+	after *Loaded  // the meeting as the last change left it, unless it has to be loaded
+	rest  *Release // how the claim was given back with the last change
 	log   *slog.Logger
 
 	refused map[opKey]error // in this claim
@@ -151,6 +153,9 @@ func (e *Engine) work(ctx context.Context, stop <-chan struct{}, c Claim) error 
 		ctx = withUrgency(ctx, ForRecords)
 	}
 	due, err := j.run(ctx)
+	if err == nil && j.rest != nil {
+		return nil
+	}
 	release := Release{Due: due}
 	if err != nil {
 		if fatal(ctx, err) || errors.Is(err, ErrClaimLost) {
@@ -196,12 +201,18 @@ func (j *job) failed(ctx context.Context, err error) Release {
 func (j *job) run(ctx context.Context) (time.Time, error) {
 	var written []meeting.OccurrenceID
 	for range maxSteps {
+		if j.rest != nil {
+			if j.rest.Due.IsZero() {
+				j.settled()
+			}
+			return j.rest.Due, nil
+		}
 		select {
 		case <-j.stop:
 			return j.now(), nil
 		default:
 		}
-		loaded, err := j.store.Load(ctx, j.claim)
+		loaded, err := j.load(ctx)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -243,6 +254,7 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 		if !j.roomsKnown(ctx) {
 			return j.now(), nil
 		}
+		j.planned = *j.rooms.Load()
 		p := j.plan(j.m)
 		if err := j.tell(ctx, p.Findings); err != nil {
 			return time.Time{}, err
@@ -327,7 +339,6 @@ func (j *job) plan(m *meeting.Meeting) plan.Plan {
 		of = &assetIndex{rooms: rooms, room: plan.RoomsByAsset(*rooms)}
 		j.roomOf.Store(of)
 	}
-	j.planned = *rooms
 	return plan.For(plan.Input{
 		Meeting: m, Rooms: *rooms, RoomOf: of.room, Window: j.window(), Now: j.now(), Policy: j.Policy, Told: j.told(m, *rooms),
 	})
@@ -377,31 +388,4 @@ func (j *job) notice(o *meeting.Occurrence, code string, room meeting.RoomID) No
 		n.Room = o.Cells[0].Room
 	}
 	return n
-}
-
-// apply changes the meeting's records: f gets the occurrence as it is now.
-func (j *job) apply(ctx context.Context, op *Operation, id meeting.OccurrenceID,
-	f func(m *meeting.Meeting, o *meeting.Occurrence, at meeting.Moment) []Notice,
-) error {
-	return j.store.Apply(ctx, j.claim, op, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
-		o := m.Occurrence(id)
-		if o == nil {
-			return nil, fmt.Errorf("occurrence %d: %w", id, ErrClaimLost)
-		}
-		return f(m, o, at), nil
-	})
-}
-
-// end records that an operation failed, unless its end is unknown: then it
-// stays open and is looked for first next time.
-func (j *job) end(ctx context.Context, op Operation, err error) error {
-	failure := classOf(err)
-	if failure.Ambiguous || ctx.Err() != nil || failure.Class == Unmatched {
-		return err
-	}
-	if stored := j.store.Fail(ctx, j.claim, op, failure.Code); stored != nil {
-		// It still counts as open: nothing else may be sent because of its end.
-		return fmt.Errorf("%s, not stored: %w", failure.Code, stored)
-	}
-	return err
 }

@@ -30,7 +30,7 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 		intent.Occurrence = op.Items[0].Occurrence
 	}
 	recorded := time.Now()
-	sent, err := j.store.Begin(ctx, j.claim, intent)
+	sent, err := j.begin(ctx, intent)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 	}
 	j.report(ctx, "booking", nil)
 	j.log.InfoContext(ctx, "bookings written", "bookings", ids)
-	return j.written(ctx, &sent, op.Items, group, ids)
+	return j.conclude(ctx, &sent, j.written(op.Items, group, ids))
 }
 
 // writeApart writes bookings of the meeting's group, and those that the Booking
@@ -74,12 +74,12 @@ func refusal(err error) bool {
 	return failure.Class == Refused && !failure.Ambiguous
 }
 
-// written stores bookings that were written; an id of 0 means that one was not.
-func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, group meeting.GroupID, ids []meeting.BookingID) error {
+// written records bookings that were written; an id of 0 means that one was not.
+func (j *job) written(items []plan.Item, group meeting.GroupID, ids []meeting.BookingID) func(*meeting.Meeting, meeting.Moment) ([]Notice, error) {
 	j.m.Group = group // for what is written before the meeting is loaded again
 	j.inbox.written(ids)
 	rooms := j.planned
-	return j.store.Apply(ctx, j.claim, sent, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	return func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		m.Group = group
 		for i, item := range items {
 			if o := m.Occurrence(item.Occurrence); o != nil && ids[i] != 0 {
@@ -95,7 +95,7 @@ func (j *job) written(ctx context.Context, sent *Operation, items []plan.Item, g
 			}
 		}
 		return nil, nil
-	})
+	}
 }
 
 // shared returns those of a booking's rooms that Exchange has as well. A room
@@ -117,7 +117,7 @@ func (j *job) notWritten(ctx context.Context, op plan.Op, sent Operation, group 
 		if failure.Ambiguous || ctx.Err() != nil {
 			ended = nil // how it ended for the others has to be found out
 		}
-		if stored := j.written(ctx, ended, op.Items, group, ids); stored != nil {
+		if stored := j.change(ctx, ended, j.written(op.Items, group, ids)); stored != nil {
 			return fmt.Errorf("%s, and a part of it not stored: %w", failure.Code, stored)
 		}
 		if refusal(err) {
@@ -214,7 +214,7 @@ func (j *job) lookForMissing(ctx context.Context, items []plan.Item) error {
 		return err
 	}
 	// The group is gone, and none of its bookings: begin another.
-	return j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]Notice, error) {
+	return j.change(ctx, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]Notice, error) {
 		m.Group = 0
 		return nil, nil
 	})
@@ -242,7 +242,7 @@ func (j *job) observeNow(ctx context.Context, items []plan.Item) (bool, error) {
 	if len(other) == 0 {
 		return false, nil
 	}
-	return true, j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]Notice, error) {
+	return true, j.change(ctx, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]Notice, error) {
 		for _, o := range m.Occurrences {
 			if b, ok := other[o.ID]; ok {
 				o.SeeBooking(!b.Cancelled, b.Span, b.Assets, since)
@@ -254,7 +254,7 @@ func (j *job) observeNow(ctx context.Context, items []plan.Item) (bool, error) {
 
 // seeGone stores that bookings no longer live, as a person's doing.
 func (j *job) seeGone(ctx context.Context, gone []meeting.OccurrenceID) error {
-	return j.store.Apply(ctx, j.claim, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	return j.change(ctx, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		for _, id := range gone {
 			if o := m.Occurrence(id); o != nil {
 				o.SeeBooking(false, meeting.Span{}, nil, at.Tick)
@@ -446,7 +446,7 @@ func (j *job) lookUp(ctx context.Context, open Operation) (bool, error) {
 		return false, nil
 	}
 	j.log.InfoContext(ctx, "bookings found after an unknown end", "bookings", len(adopted))
-	return true, j.store.Apply(ctx, j.claim, &open, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
+	return true, j.change(ctx, &open, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		for id, b := range adopted {
 			if o := m.Occurrence(id); o != nil && o.Booking == 0 {
 				o.BookingWritten(b.ID, b.Span, b.Assets, at.Tick)

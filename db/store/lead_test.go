@@ -123,6 +123,7 @@ func TestAFormerOwnerChangesNothing(t *testing.T) {
 		"Begin":      func(ctx context.Context) error { _, err := stale.Begin(ctx, claim, engine.Intent{}); return err },
 		"Apply":      func(ctx context.Context) error { return stale.Apply(ctx, claim, nil, nil) },
 		"Decided":    func(ctx context.Context) error { return stale.Decided(ctx, claim, operation) },
+		"Conclude":   func(ctx context.Context) error { _, err := stale.Conclude(ctx, claim, nil, nil); return err },
 		"Fail":       func(ctx context.Context) error { return stale.Fail(ctx, claim, operation, "x") },
 		"Release":    func(ctx context.Context) error { return stale.Release(ctx, claim, 1, engine.Release{}) },
 		"SaveAssets": func(ctx context.Context) error {

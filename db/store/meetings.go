@@ -248,12 +248,25 @@ func side(s meeting.Origin) string {
 func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 	f func(*meeting.Meeting, meeting.Moment) ([]engine.Notice, error),
 ) error {
+	_, err := t.Conclude(ctx, c, op, func(now engine.Loaded, at meeting.Moment) (engine.Outcome, error) {
+		notices, err := f(now.Meeting, at)
+		return engine.Outcome{Notices: notices}, err
+	})
+	return err
+}
+
+// Conclude implements engine.Store.
+func (t *Term) Conclude(ctx context.Context, c engine.Claim, op *engine.Operation,
+	f func(engine.Loaded, meeting.Moment) (engine.Outcome, error),
+) (engine.Loaded, error) {
 	var l *reading
 	var at meeting.Tick
+	var out engine.Loaded
 	var changed *record
 	err := t.txAfter(ctx, "storing a result", func(batch *pgx.Batch) {
-		l = newReading()
+		l, out = newReading(), engine.Loaded{}
 		l.queue(batch, c.Meeting, isClaimed, "for update", t.config, c.Token)
+		t.queueOpenOperation(batch, c.Meeting, &out)
 		batch.Queue(`select nextval('ews.tick')`).QueryRow(func(row pgx.Row) error { return row.Scan(&at) })
 	}, func(tx *transaction) error {
 		if len(l.records) == 0 {
@@ -261,7 +274,11 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 		}
 		r := l.done()[0]
 		changed = r
-		notices, err := f(r.Meeting, meeting.Moment{Now: t.db.now().UTC(), Tick: at})
+		out.Meeting, out.Gen = r.Meeting, r.wantGen
+		if op != nil && out.Open != nil && out.Open.ID == op.ID {
+			out.Open = nil
+		}
+		end, err := f(out, meeting.Moment{Now: t.db.now().UTC(), Tick: at})
 		if err != nil {
 			return err
 		}
@@ -271,13 +288,16 @@ func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 		if op != nil {
 			finish(tx.last, *op, "done", "")
 		}
-		t.openNotices(tx.last, notices)
+		t.openNotices(tx.last, end.Notices)
+		if end.Release != nil {
+			tx.last.Queue(release+`exists (select from ews.configuration where id = $1 and owner_epoch = $2)`, t.releaseArgs(c, out.Gen, *end.Release)...)
+		}
 		return nil
 	})
 	if err != nil {
-		return err
+		return engine.Loaded{}, err
 	}
-	return t.wakeRefused(ctx, changed)
+	return out, t.wakeRefused(ctx, changed)
 }
 
 func finish(batch *pgx.Batch, op engine.Operation, status, code string) {
@@ -303,35 +323,41 @@ func (t *Term) Fail(ctx context.Context, c engine.Claim, op engine.Operation, co
 
 // Release implements engine.Store.
 func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, r engine.Release) error {
-	var due *float64
-	if !r.Due.IsZero() {
-		seconds := t.until(r.Due)
-		due = &seconds
-	}
 	err := repeated(func() error {
 		var mine, claimed bool
 		err := t.db.pool.QueryRow(ctx,
-			owned+`, released as (
-			   update ews.meeting set
-			     claim_token = null, claimed_until = null,
-			     done_gen = case when $7 then done_gen else greatest(done_gen, $5) end,
-			     due_at = case when want_gen > $5 then now()
-			                   else now() + make_interval(secs => $6) end,
-			     priority = case when want_gen > $5 or $6 is not null then priority else 1 end,
-			     wanted_at = case when $6 is not null or $7 then wanted_at when want_gen > $5 then now() end,
-			     attempts = case when $7 then attempts + 1 else 0 end,
-			     failing_since = case when $7 then coalesce(failing_since, now()) end,
-			     parked_code = case when want_gen > $5 then '' else $8 end,
-			     parked_at = case when want_gen <= $5 and $8 <> '' then now() end,
-			     error_code = $9
-			   where id = $3 and claim_token = $4 and configuration_id = $1 and exists (select from owner)
-			   returning true)
+			owned+`, released as (`+release+`exists (select from owner) returning true)
 			 select exists (select from owner), exists (select from released)`,
-			t.config, t.epoch, c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code).Scan(&mine, &claimed)
+			t.releaseArgs(c, gen, r)...).Scan(&mine, &claimed)
 		return denied(err, mine, claimed)
 	})
 	if err != nil {
 		return fmt.Errorf("releasing a meeting: %w", err)
 	}
 	return nil
+}
+
+// release gives a claim back, under one condition more.
+const release = `update ews.meeting set
+	  claim_token = null, claimed_until = null,
+	  done_gen = case when $7 then done_gen else greatest(done_gen, $5) end,
+	  due_at = case when want_gen > $5 then now()
+	                else now() + make_interval(secs => $6) end,
+	  priority = case when want_gen > $5 or $6 is not null then priority else 1 end,
+	  wanted_at = case when $6 is not null or $7 then wanted_at when want_gen > $5 then now() end,
+	  attempts = case when $7 then attempts + 1 else 0 end,
+	  failing_since = case when $7 then coalesce(failing_since, now()) end,
+	  parked_code = case when want_gen > $5 then '' else $8 end,
+	  parked_at = case when want_gen <= $5 and $8 <> '' then now() end,
+	  error_code = $9
+	where id = $3 and claim_token = $4 and configuration_id = $1 and `
+
+// releaseArgs are its parameters, after those of the owner.
+func (t *Term) releaseArgs(c engine.Claim, gen int64, r engine.Release) []any {
+	var due *float64
+	if !r.Due.IsZero() {
+		seconds := t.until(r.Due)
+		due = &seconds
+	}
+	return []any{t.config, t.epoch, c.Meeting, c.Token, gen, due, r.Failed, r.Parked, r.Code}
 }

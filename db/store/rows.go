@@ -132,39 +132,52 @@ type cellRow struct {
 	AnsweredAs meeting.Answer       `json:"answered_as"`
 }
 
-// changedCells returns the rooms of an occurrence whose state is new.
-func changedCells(was, o *meeting.Occurrence) []cellRow {
-	var rows []cellRow
+// cellRows are the rooms of occurrences whose state is new.
+type cellRows struct {
+	added, changed []cellRow
+}
+
+func (rows *cellRows) collect(was, o *meeting.Occurrence) {
 	for _, c := range o.Cells {
-		if was != nil {
-			if old := was.CellOf(c.Room); old != nil && *old == c {
-				continue
-			}
-		}
-		rows = append(rows, cellRow{
+		row := cellRow{
 			Occurrence: o.ID, Room: c.Room, BaseIn: c.BaseIn,
 			Seen: c.Seen, SeenStart: orNull(c.SeenSpan.Start), SeenEnd: orNull(c.SeenSpan.End), Sequence: c.Sequence,
 			Item: c.Item, ChangeKey: c.ChangeKey, Invited: c.Invited,
 			Answer: c.Answer, AnsweredAt: orNull(c.AnsweredAt), SeenAt: orNull(c.SeenAt), AnsweredAs: c.AnsweredAs,
-		})
+		}
+		var old *meeting.Cell
+		if was != nil {
+			old = was.CellOf(c.Room)
+		}
+		switch {
+		case old == nil:
+			rows.added = append(rows.added, row)
+		case *old != c:
+			rows.changed = append(rows.changed, row)
+		}
 	}
-	return rows
 }
 
-func queueCells(batch *pgx.Batch, rows []cellRow) {
-	if len(rows) == 0 {
-		return
+func (rows *cellRows) queue(batch *pgx.Batch) {
+	if len(rows.changed) > 0 {
+		occurrences := make([]meeting.OccurrenceID, len(rows.changed))
+		for i, row := range rows.changed {
+			occurrences[i] = row.Occurrence
+		}
+		batch.Queue(
+			`update ews.cell c set base_in = n.base_in, seen = n.seen, seen_start = n.seen_start, seen_end = n.seen_end,
+			   seen_sequence = n.seen_sequence, item_id = n.item_id, change_key = n.change_key, invited = n.invited,
+			   answer = n.answer, answered_at = n.answered_at, answered_as = n.answered_as, seen_at = coalesce(n.seen_at, now())
+			 from jsonb_populate_recordset(null::ews.cell, $1::jsonb) n
+			 where c.occurrence_id = n.occurrence_id and c.room_id = n.room_id and c.occurrence_id = any($2)`,
+			rows.changed, occurrences)
 	}
-	batch.Queue(
-		`insert into ews.cell (occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
-		                       item_id, change_key, invited, answer, answered_at, seen_at, answered_as)
-		 select occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
-		        item_id, change_key, invited, answer, answered_at, coalesce(seen_at, now()), answered_as
-		 from jsonb_populate_recordset(null::ews.cell, $1::jsonb)
-		 on conflict (occurrence_id, room_id) do update set
-		   base_in = excluded.base_in, seen = excluded.seen, seen_start = excluded.seen_start,
-		   seen_end = excluded.seen_end, seen_sequence = excluded.seen_sequence,
-		   item_id = excluded.item_id, change_key = excluded.change_key, invited = excluded.invited,
-		   answer = excluded.answer, answered_at = excluded.answered_at, answered_as = excluded.answered_as,
-		   seen_at = excluded.seen_at`, rows)
+	if len(rows.added) > 0 {
+		batch.Queue(
+			`insert into ews.cell (occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
+			                       item_id, change_key, invited, answer, answered_at, seen_at, answered_as)
+			 select occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
+			        item_id, change_key, invited, answer, answered_at, coalesce(seen_at, now()), answered_as
+			 from jsonb_populate_recordset(null::ews.cell, $1::jsonb)`, rows.added)
+	}
 }

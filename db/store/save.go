@@ -31,16 +31,16 @@ func (t *Term) save(ctx context.Context, tx *transaction, at meeting.Tick, recor
 	if err != nil {
 		return fmt.Errorf("saving occurrences: %w", err)
 	}
-	var cells []cellRow
+	var cells cellRows
 	for _, r := range records {
 		for _, o := range r.Occurrences {
 			was := r.before(o)
 			t.queueTombstone(tx.last, was, o, at)
 			r.noteFreed(was, o)
-			cells = append(cells, changedCells(was, o)...)
+			cells.collect(was, o)
 		}
 	}
-	queueCells(tx.last, cells)
+	cells.queue(tx.last)
 	for _, r := range records {
 		for _, o := range r.Occurrences {
 			queueReread(tx.last, o)
@@ -85,8 +85,9 @@ func (t *Term) queueHead(batch *pgx.Batch, r *record) {
 			          select from ews.meeting x
 			          where x.configuration_id = m.configuration_id and x.uid = $2 and x.id <> m.id)
 			        then uid else $2 end, organizer = $3, booking_group_id = nullif($4, 0), ref = $5,
-			        copy_mailbox = $6, copy_item = $7, private = $8 where id = $1`,
-			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem, r.Private)
+			        copy_mailbox = $6, copy_item = $7, private = $8 where id = $1 returning uid`,
+			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem, r.Private).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&r.UID) })
 	}
 }
 

@@ -120,14 +120,18 @@ func (t *Term) Load(ctx context.Context, c engine.Claim) (engine.Loaded, error) 
 		if err != nil {
 			return engine.Loaded{}, err
 		}
-		out := engine.Loaded{Meeting: r.Clone(), Gen: r.wantGen}
-		if r.open != nil {
-			open := *r.open
-			open.StartedAt = t.clock().Add(-t.now().Sub(open.StartedAt))
-			out.Open = &open
-		}
-		return out, nil
+		return t.loaded(r), nil
 	})
+}
+
+func (t *Term) loaded(r *row) engine.Loaded {
+	out := engine.Loaded{Meeting: r.Clone(), Gen: r.wantGen}
+	if r.open != nil {
+		open := *r.open
+		open.StartedAt = t.clock().Add(-t.now().Sub(open.StartedAt))
+		out.Open = &open
+	}
+	return out
 }
 
 // Begin implements engine.Store.
@@ -169,24 +173,48 @@ func (t *Term) Decided(ctx context.Context, c engine.Claim, op engine.Operation)
 func (t *Term) Apply(ctx context.Context, c engine.Claim, op *engine.Operation,
 	f func(*meeting.Meeting, meeting.Moment) ([]engine.Notice, error),
 ) error {
-	return exec(ctx, t, "Apply", c.Meeting, func() error {
+	_, err := t.conclude(ctx, "Apply", c, op, func(now engine.Loaded, at meeting.Moment) (engine.Outcome, error) {
+		notices, err := f(now.Meeting, at)
+		return engine.Outcome{Notices: notices}, err
+	})
+	return err
+}
+
+// Conclude implements engine.Store.
+func (t *Term) Conclude(ctx context.Context, c engine.Claim, op *engine.Operation,
+	f func(engine.Loaded, meeting.Moment) (engine.Outcome, error),
+) (engine.Loaded, error) {
+	return t.conclude(ctx, "Conclude", c, op, f)
+}
+
+func (t *Term) conclude(ctx context.Context, method string, c engine.Claim, op *engine.Operation,
+	f func(engine.Loaded, meeting.Moment) (engine.Outcome, error),
+) (engine.Loaded, error) {
+	return tx(ctx, t, method, c.Meeting, func() (engine.Loaded, error) {
 		r, err := t.held(c)
 		if err != nil {
-			return err
+			return engine.Loaded{}, err
 		}
-		m, at := r.Clone(), t.nextTick()
-		notices, err := f(m, meeting.Moment{Now: t.clock(), Tick: at})
+		out, at := t.loaded(r), t.nextTick()
+		if op != nil && out.Open != nil && out.Open.ID == op.ID {
+			out.Open = nil
+		}
+		end, err := f(out, meeting.Moment{Now: t.clock(), Tick: at})
 		if err != nil {
-			return err
+			return engine.Loaded{}, err
 		}
-		if _, err := t.save(m, at); err != nil {
-			return err
+		if _, err := t.save(out.Meeting, at); err != nil {
+			return engine.Loaded{}, err
 		}
 		if op != nil {
 			r.finish(*op)
 		}
-		t.notify(notices)
-		return nil
+		t.notify(end.Notices)
+		out.Meeting = r.Clone()
+		if end.Release != nil {
+			t.release(r, out.Gen, *end.Release)
+		}
+		return out, nil
 	})
 }
 
@@ -215,28 +243,32 @@ func (t *Term) Release(ctx context.Context, c engine.Claim, gen int64, rel engin
 		if r == nil || r.token != c.Token {
 			return engine.ErrClaimLost
 		}
-		changed := r.wantGen > gen
-		r.token, r.claimed = "", time.Time{}
-		r.parked, r.code = rel.Parked, rel.Code
-		switch {
-		case changed:
-			r.due, r.parked = t.now(), ""
-		case rel.Due.IsZero():
-			r.due, r.priority = time.Time{}, priorityChange
-		default:
-			r.due = t.until(rel.Due)
-		}
-		if rel.Failed {
-			r.attempts++
-			if r.failing.IsZero() {
-				r.failing = t.now()
-			}
-			return nil
-		}
-		r.doneGen = max(r.doneGen, gen)
-		r.attempts, r.failing = 0, time.Time{}
+		t.release(r, gen, rel)
 		return nil
 	})
+}
+
+func (t *Term) release(r *row, gen int64, rel engine.Release) {
+	changed := r.wantGen > gen
+	r.token, r.claimed = "", time.Time{}
+	r.parked, r.code = rel.Parked, rel.Code
+	switch {
+	case changed:
+		r.due, r.parked = t.now(), ""
+	case rel.Due.IsZero():
+		r.due, r.priority = time.Time{}, priorityChange
+	default:
+		r.due = t.until(rel.Due)
+	}
+	if rel.Failed {
+		r.attempts++
+		if r.failing.IsZero() {
+			r.failing = t.now()
+		}
+		return
+	}
+	r.doneGen = max(r.doneGen, gen)
+	r.attempts, r.failing = 0, time.Time{}
 }
 
 // Unknown implements engine.Store.
