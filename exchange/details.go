@@ -3,6 +3,7 @@ package exchange
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"ews/app/engine"
 	"ews/app/meeting"
@@ -114,15 +115,30 @@ func alike(item *ews.CalendarItem, other engine.Known) engine.Known {
 	return k
 }
 
+// items reads items, and fails if one of them may be read another time.
+func (d *detailsRead) items(ctx context.Context, refs []ews.ItemRef) ([]ews.ItemResult, error) {
+	results, err := d.client.GetItems(ctx, ews.Mailbox(d.room), refs, ews.GetOptions{Brief: true, BatchSize: detailsBatch})
+	for _, r := range results {
+		if r.Err != nil && r.Err.Class == ews.ClassTransient {
+			return nil, r.Err
+		}
+	}
+	return results, err
+}
+
 // read asks for the details of entries, and returns further ones to ask for.
 func (d *detailsRead) read(ctx context.Context, ask []*ews.CalendarItem) (further []*ews.CalendarItem, _ error) {
 	refs := make([]ews.ItemRef, len(ask))
 	for i, item := range ask {
 		refs[i] = ews.ByID(item.ItemID)
 	}
-	results, err := d.client.GetItems(ctx, ews.Mailbox(d.room), refs, ews.GetOptions{Brief: true, BatchSize: detailsBatch})
-	if err != nil {
-		return nil, err
+	results := make([]ews.ItemResult, 0, len(refs))
+	for some := range slices.Chunk(refs, detailsBatch) {
+		part, err := again(ctx, func() ([]ews.ItemResult, error) { return d.items(ctx, some) })
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, part...)
 	}
 	for i, r := range results {
 		item := ask[i]

@@ -106,6 +106,34 @@ func TestPauses(t *testing.T) {
 	require.False(t, e.Ambiguous)
 }
 
+// One request of the many that read a calendar may fail.
+func TestACalendarIsReadDespiteFailures(t *testing.T) {
+	sim, w := open(t, simulation{})
+	h := w.book(w.slot(), w.rooms[:1])
+	w.accepted(w.rooms[0], h, 1)
+	for _, operation := range []string{"FindItem", "GetItem"} {
+		for _, broken := range []fault.Rule{
+			{Operation: operation, Kind: fault.Status, Status: 500, Count: 2},
+			{Operation: operation, Kind: fault.ResetAfterBody, Count: 1},
+			{Operation: operation, Kind: fault.ResponseCode, Code: "ErrorTimeoutExpired", Count: 1},
+		} {
+			sim.fault(t, broken)
+			seen, err := w.calendar.Window(w.ctx, room1, around(h.span), nil)
+			require.NoError(t, err, "%+v", broken)
+			require.Len(t, seen, 1)
+		}
+		sim.fault(t, fault.Rule{Operation: operation, Kind: fault.Status, Status: 500})
+		before := w.count(operation)
+		_, err := w.calendar.Window(w.ctx, room1, around(h.span), nil)
+		w.class(engine.Transient, err)
+		require.Equal(t, 3, w.count(operation)-before, "it is not tried forever")
+		sim.Faults.Clear("")
+	}
+	sim.fault(t, fault.Rule{Operation: "FindItem", Kind: fault.Throttle, BackOffMilliseconds: 60000, Count: 1})
+	_, err := w.calendar.Window(w.ctx, room1, around(h.span), nil)
+	w.class(engine.Throttled, err)
+}
+
 // A copy that changes while it is cancelled is read again.
 func TestCancellingWhatChanges(t *testing.T) {
 	sim, w := open(t, simulation{})

@@ -69,7 +69,9 @@ func sightings(items []ews.CalendarItem, details map[meeting.ItemID]engine.Known
 
 // view reads a calendar view, in halves where the server cuts the answer.
 func (c *Calendar) view(ctx context.Context, room meeting.Address, span meeting.Span) ([]ews.CalendarItem, error) {
-	view, err := c.client.FindCalendarView(ctx, ews.Mailbox(room), ews.Calendar(), span.Start, span.End, viewLimit)
+	view, err := again(ctx, func() (ews.CalendarView, error) {
+		return c.client.FindCalendarView(ctx, ews.Mailbox(room), ews.Calendar(), span.Start, span.End, viewLimit)
+	})
 	if err != nil && ews.ClassOf(err) != ews.ClassTooLarge {
 		return nil, err
 	}
