@@ -28,8 +28,9 @@ import (
 const seedOfAccidents = 1
 
 // TestAcceptance plays the scenarios of scenarios/*.txt, side by side on a few
-// stages: first with everything as it should be, then with accidents. Their seed
-// is printed; ACCEPTANCE_SEED chooses another. ACCEPTANCE_APP names another
+// stages: first with everything as it should be, then, beside the last of those,
+// with accidents. Their seed is printed; ACCEPTANCE_SEED chooses another, and has
+// the long ones played as well. ACCEPTANCE_APP names another
 // binary of the app than the one of this source, ACCEPTANCE_LOGS a folder for
 // what the processes logged, ACCEPTANCE_MD a file for the report, which has the
 // tests that prove statements played, too: with servers as they should be and
@@ -42,16 +43,27 @@ func TestAcceptance(t *testing.T) {
 		seed, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err, "ACCEPTANCE_SEED")
 	}
+	whole := os.Getenv("ACCEPTANCE_SEED") != "" || os.Getenv("ACCEPTANCE_MD") != ""
+	withAccidents := slices.DeleteFunc(slices.Clone(scenarios), func(s *scenario.Scenario) bool {
+		return s.Friendly || s.Long && !whole
+	})
 	friendly, unfriendly := results{}, results{}
 	var messages atomic.Int64
-	t.Run("friendly", func(t *testing.T) { friendly = playAll(t, scenarios, scenario.Options{}, &messages) })
+	var both sync.WaitGroup
+	calm, few := context.WithCancel(t.Context())
+	both.Go(func() {
+		defer few()
+		t.Run("friendly", func(t *testing.T) { friendly = playAll(t, scenarios, scenario.Options{}, &messages, few) })
+	})
+	<-calm.Done()
 	t.Run("unfriendly", func(t *testing.T) {
 		if testing.Short() {
-			t.Skip("takes two minutes")
+			t.Skip("takes a minute")
 		}
 		t.Logf("ACCEPTANCE_SEED=%d", seed)
-		unfriendly = playAll(t, scenarios, scenario.Options{Unfriendly: true, Seed: seed}, &messages)
+		unfriendly = playAll(t, withAccidents, scenario.Options{Unfriendly: true, Seed: seed}, &messages, few)
 	})
+	both.Wait()
 	if file := os.Getenv("ACCEPTANCE_MD"); file != "" {
 		r := report{scenarios: scenarios, friendly: friendly, unfriendly: unfriendly, seed: seed}
 		maps.Copy(r.friendly, goResults(t, &messages))
@@ -61,6 +73,9 @@ func TestAcceptance(t *testing.T) {
 	}
 }
 
+// aFew scenarios that still play leave the machine to others.
+const aFew = 3
+
 // aloneWorlds is how many stages there are for scenarios that want to be
 // alone; each plays its share one after the other.
 const aloneWorlds = 3
@@ -68,21 +83,20 @@ const aloneWorlds = 3
 // playAll plays scenarios as subtests. Subtests that are parallel in the sense
 // of package testing would be limited to the number of processors, but these
 // mostly wait. What their traffic with Exchange is compared with the published
-// schemas, as far as there are any, is added to messages.
-func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options, messages *atomic.Int64) results {
-	became := &resultBook{results: results{}}
+// schemas, as far as there are any, is added to messages. When only a few still
+// play, few is called.
+func playAll(t *testing.T, scenarios []*scenario.Scenario, o scenario.Options, messages *atomic.Int64, few func()) results {
+	became := &resultBook{results: results{}, left: len(scenarios), few: few}
 	alone := make([][]*scenario.Scenario, aloneWorlds)
 	var together []*scenario.Scenario
 	n := 0
 	for _, s := range scenarios {
-		switch {
-		case o.Unfriendly && s.Friendly:
-		case s.Alone:
-			alone[n%aloneWorlds] = append(alone[n%aloneWorlds], s)
-			n++
-		default:
+		if !s.Alone {
 			together = append(together, s)
+			continue
 		}
+		alone[n%aloneWorlds] = append(alone[n%aloneWorlds], s)
+		n++
 	}
 	var all sync.WaitGroup
 	world := func(share []*scenario.Scenario) *lazyWorld {
@@ -117,12 +131,17 @@ type results map[string]bool
 type resultBook struct {
 	mu sync.Mutex
 	results
+	left int
+	few  func()
 }
 
 func (b *resultBook) note(s *scenario.Scenario, passed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.results[s.Name()] = passed
+	if b.left--; b.left <= aFew {
+		b.few()
+	}
 }
 
 // lazyWorld is put up when the first of its scenarios is really played, so that

@@ -265,7 +265,7 @@ func TestConfigurationAtRunTime(t *testing.T) {
 
 	t.Run("P13 another service user", func(t *testing.T) {
 		w.put(config, map[string]any{"serviceUserUPN": carol})
-		w.until("it runs", func() bool { return w.active(config) })
+		w.discovered(2) // by now it counts
 		start := w.at(8)
 		w.eliona("guest@elsewhere.example", start, room2)
 		w.until("the new service user has the meeting", func() bool { return w.acceptedAt(carol, start, room2) })

@@ -104,6 +104,7 @@ func TestWhatCannotBeProcessedHoldsUpNothing(t *testing.T) {
 	t.Run("an organizer of a domain that is not allowed", func(t *testing.T) {
 		require.NoError(t, w.Control.Mailbox(t.Context(), "chief@example.org", "Chief"))
 		w.put(config, map[string]any{"allowedOrganizerDomains": []string{"example.com"}})
+		w.discovered(2) // by now it counts
 		id := w.eliona("chief@example.org", w.at(16), room3)
 		w.eliona(alice, w.at(17), room3)
 		w.until("the service user books for the one, the other books as ever", func() bool {
@@ -116,6 +117,7 @@ func TestWhatCannotBeProcessedHoldsUpNothing(t *testing.T) {
 		w.until("and cancelled", func() bool { return len(w.metAt(service, w.at(18))) == 0 && len(w.metAt(room3, w.at(18))) == 0 })
 
 		w.put(config, map[string]any{"allowedOrganizerDomains": nil})
+		w.discovered(2)
 		w.eliona("chief@example.org", w.at(19), room3)
 		w.until("without the restriction the booker's mailbox is used", func() bool { return w.acceptedAt("chief@example.org", w.at(19), room3) })
 	})

@@ -94,6 +94,7 @@
 // # Header
 //
 // Lines before the first step: "zone", "alone" (it does something that others
-// would feel), "friendly only" (it counts what accidents would add to), and
-// "patience 60s" (how long "until" waits).
+// would feel), "friendly only" (it counts what accidents would add to), "long"
+// (with accidents it is played only where time is not short), and "patience 60s"
+// (how long "until" waits).
 package scenario

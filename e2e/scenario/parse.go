@@ -20,6 +20,7 @@ type Scenario struct {
 	Proves   []string // P numbers
 	Alone    bool     // plays without others beside it
 	Friendly bool     // not to be played where things go wrong by accident
+	Long     bool     // there only to be played if time is not short
 	Zone     string   // Windows name
 	Patience time.Duration
 	Rooms    []string // local names
@@ -179,6 +180,8 @@ func (r *reader) header() bool {
 		s.Alone = true
 	case r.accept("friendly only"):
 		s.Friendly = true
+	case r.accept("long"):
+		s.Long = true
 	case r.accept("patience"):
 		s.Patience = r.duration()
 	case r.accept("zone"):

@@ -59,6 +59,7 @@ calendars:
   outlook service: nothing
 scenario P42: Second
 friendly only
+long
 wait 1s
 calendars:
   eliona: tue 10:00-11:00 room-3 nobody
@@ -71,7 +72,7 @@ calendars:
 	require.Equal(t, []string{"room-1", "room-2", "room-9"}, first.Rooms)
 	require.Equal(t, []string{"room-9"}, first.Late)
 	require.Equal(t, []string{"bob", "carol", "service"}, first.People)
-	require.True(t, first.Alone && !first.Friendly && second.Friendly)
+	require.True(t, first.Alone && !first.Friendly && !first.Long && second.Friendly && second.Long)
 	require.Equal(t, 30*time.Second, first.Patience)
 	require.Equal(t, []string{"room-3"}, second.Rooms)
 	require.Empty(t, second.People)
