@@ -225,6 +225,15 @@ func wake(c chan struct{}) {
 // LookAtRooms has the rooms looked at soon: configurations were changed, and a
 // room may belong to another one now.
 func (e *Engine) LookAtRooms() { wake(e.wakeRooms) }
+// awake tells whether c was woken.
+func awake(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
 
 // loadRooms renews what the engine knows of rooms and their assets, and tells
 // the listener which assets to watch. Rooms that another configuration worked on

@@ -50,13 +50,14 @@ func (e *Engine) working(ctx context.Context) error {
 		cancel() // ends the wait for them
 	}()
 	failed := make(chan error, 1)
+	due := &tray{engine: e}
 	active := time.Now()
 	for {
 		n := e.takeFree(ctx, free)
 		if n == 0 {
 			return firstError(failed)
 		}
-		claims, err := e.store.Claim(ctx, n)
+		claims, err := due.take(ctx, n)
 		if err != nil && fatal(ctx, err) {
 			return err
 		}

@@ -98,7 +98,7 @@ func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
 		var claims []engine.Claim
 		for _, r := range due[:min(limit, len(due))] {
 			r.token, r.claimed = fmt.Sprintf("claim %d", t.key()), now.Add(claimTime)
-			claims = append(claims, engine.Claim{Meeting: r.ID, Token: r.token, Attempts: r.attempts, Failing: r.failing})
+			claims = append(claims, engine.Claim{Meeting: r.ID, Token: r.token, Attempts: r.attempts, Failing: r.failing, Import: r.priority == priorityArchive})
 		}
 		return claims, nil
 	})
