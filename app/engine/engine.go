@@ -50,8 +50,9 @@ type Settings struct {
 	Stream          bool          // let the calendar tell of changes, if it can
 	Requests        int           // to the calendar per minute that are granted; 0: any number
 	GiveUpAfter     time.Duration // how long a booking may fail to reach Exchange; 0 means 10 minutes
-	Workers         int           // meetings worked on at once; 0 means 8
-	Readers         int           // rooms polled at once; 0 means 8
+	Workers         int           // meetings worked on at once; 0 means 12
+	Writes          int           // requests at once that write bookings; 0 means 8
+	Readers         int           // rooms polled at once; 0 means 16
 	Grace           time.Duration // for work under way when stopped; 0 means 7 seconds
 }
 
@@ -91,6 +92,7 @@ type Engine struct {
 	compared atomic.Bool  // the lists of bookings were read in this run
 	held     sync.Once    // warns of meetings that are held back
 
+	writing  chan struct{}           // holds one token for each request that writes bookings
 	linking  atomic.Pointer[linking] // nil once all bookings are known
 	wakeLink chan struct{}
 }
@@ -112,10 +114,13 @@ func New(s Settings, p Ports) *Engine {
 		s.GiveUpAfter = 10 * time.Minute
 	}
 	if s.Workers == 0 {
-		s.Workers = 8
+		s.Workers = 12
+	}
+	if s.Writes == 0 {
+		s.Writes = 8
 	}
 	if s.Readers == 0 {
-		s.Readers = 8
+		s.Readers = 16
 	}
 	if s.Grace == 0 {
 		s.Grace = 7 * time.Second
@@ -132,7 +137,8 @@ func New(s Settings, p Ports) *Engine {
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 		wakeWatch: make(chan struct{}, 1), wakeRooms: make(chan struct{}, 1), wakeLink: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s),
 		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(),
-		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{}, failing: map[string]time.Time{},
+		writing: make(chan struct{}, s.Writes),
+		health:  make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{}, failing: map[string]time.Time{},
 	}
 	e.rooms.Store(&map[meeting.RoomID]meeting.Room{})
 	return e
@@ -225,6 +231,7 @@ func wake(c chan struct{}) {
 // LookAtRooms has the rooms looked at soon: configurations were changed, and a
 // room may belong to another one now.
 func (e *Engine) LookAtRooms() { wake(e.wakeRooms) }
+
 // awake tells whether c was woken.
 func awake(c <-chan struct{}) bool {
 	select {

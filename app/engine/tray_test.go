@@ -36,7 +36,9 @@ func (q *queue) add(n int, imported bool) {
 	}
 }
 
-func newTray(q *queue) *tray { return &tray{engine: &Engine{store: q, wakeWork: make(chan struct{}, 1)}} }
+func newTray(q *queue) *tray {
+	return &tray{engine: &Engine{store: q, wakeWork: make(chan struct{}, 1)}}
+}
 
 func (t *tray) taken(test *testing.T, n int) (imported, urgent int) {
 	test.Helper()
@@ -89,7 +91,7 @@ func TestWhatIsUrgentGoesBeforeAnImport(t *testing.T) {
 		require.Equal(t, 1, imported)
 
 		q.add(1, false)
-		time.Sleep(lookBetween + time.Millisecond)
+		pause(t.Context(), lookBetween+time.Millisecond)
 		_, urgent = due.taken(t, 1)
 		require.Equal(t, 1, urgent, "and soon, when it became due by itself")
 	})
@@ -102,7 +104,7 @@ func TestWhatIsClaimedIsWorkedOnThoughTheDatabaseFails(t *testing.T) {
 		due := newTray(q)
 		due.taken(t, 4)
 		q.broken, q.due = errors.New("down"), nil
-		time.Sleep(lookBetween + time.Millisecond)
+		pause(t.Context(), lookBetween+time.Millisecond)
 		claims, err := due.take(t.Context(), 4)
 		require.ErrorIs(t, err, q.broken)
 		require.Len(t, claims, 4)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ews/app/meeting"
@@ -21,6 +22,11 @@ const ambiguityTime = 5 * time.Second
 // Bookings to be changed are read first, where they are few: what a person did a
 // moment ago, and is not known yet, must not be undone by our change.
 func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
+	done, err := j.mayWrite(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	changed, err := j.changedMeanwhile(ctx, op.Items)
 	if err != nil || changed {
 		return err
@@ -35,12 +41,27 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 		return err
 	}
 	group, ids, err := j.bookings.Write(sendSoon(ctx, recorded), j.m.Group, j.organizer(), op.Items)
+	done()
 	if err != nil {
 		return j.notWritten(ctx, op, sent, group, ids, err)
 	}
 	j.report(ctx, "booking", nil)
 	j.log.InfoContext(ctx, "bookings written", "bookings", ids)
 	return j.conclude(ctx, &sent, j.written(op.Items, group, ids))
+}
+
+// mayWrite waits until the Booking app may be asked to write; what it returns is
+// to be called when it answered. There are more workers than requests at once,
+// so that the database's part of some meetings is done while others wait for
+// the Booking app, and one that answers slowly does not take all workers from
+// what goes to Exchange.
+func (j *job) mayWrite(ctx context.Context) (written func(), err error) {
+	select {
+	case j.writing <- struct{}{}:
+		return sync.OnceFunc(func() { <-j.writing }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // writeApart writes bookings of the meeting's group, and those that the Booking
