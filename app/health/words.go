@@ -125,7 +125,7 @@ func ownWords() []Word {
 			Fix:   fixNothing,
 		},
 		{
-			Codes: []string{"end_unknown", "no_effect", "booking_gone", "occurrence_gone"},
+			Codes: []string{"end_unknown", "no_effect", "booking_gone", "occurrence_gone", "not_sent"},
 			Text:  "An operation whose end was unknown, after a crash or a lost connection, was found to have had no effect, or none that matters any more.",
 			Fix:   fixNothing,
 		},
