@@ -130,13 +130,20 @@ func TestEngineSettings(t *testing.T) {
 		{{Parameter: conf.FilterEmail, Regex: "^room-[12]@"}, {Parameter: conf.FilterName, Regex: "Room"}},
 		{{Parameter: conf.FilterName, Regex: "^Hall$"}},
 	}
+	for interval, confirm := range map[time.Duration]time.Duration{time.Second: time.Minute, 24 * time.Hour: 10 * time.Minute} {
+		seldom := c
+		seldom.RefreshInterval = interval
+		s, err := engineSettings(seldom)
+		require.NoError(t, err)
+		require.Equal(t, confirm, s.Policy.Confirm)
+	}
 	s, err := engineSettings(c)
 	require.NoError(t, err)
 	require.Equal(t, meeting.ConfigID(7), s.Config)
 	require.Equal(t, 90*time.Second, s.RefreshInterval)
 	require.Equal(t, 10*24*time.Hour, s.Horizon)
 	policy := plan.DefaultPolicy()
-	policy.AnswerTimeout = 7 * time.Minute
+	policy.AnswerTimeout, policy.Confirm = 7*time.Minute, 112500*time.Millisecond
 	require.Equal(t, policy, s.Policy)
 	require.Equal(t, []string{"10", "11"}, s.Projects)
 	require.True(t, s.Discover)

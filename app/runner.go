@@ -149,6 +149,9 @@ func (r *runner) stop(ctx context.Context) error {
 	return errors.Join(r.err, r.term.Close(closing))
 }
 
+// maxConfirm is how long rooms may disagree at most, however seldom they are read.
+const maxConfirm = 10 * time.Minute
+
 func engineSettings(c conf.Configuration) (engine.Settings, error) {
 	filter, err := c.Filter()
 	if err != nil {
@@ -156,6 +159,8 @@ func engineSettings(c conf.Configuration) (engine.Settings, error) {
 	}
 	policy := plan.DefaultPolicy()
 	policy.AnswerTimeout = c.AnswerTimeout
+	// The rooms of a meeting are not all read at the same time.
+	policy.Confirm = max(policy.Confirm, min(c.RefreshInterval*5/4, maxConfirm))
 	return engine.Settings{
 		Config: meeting.ConfigID(c.ID), RefreshInterval: c.RefreshInterval, Horizon: c.Horizon(), Policy: policy,
 		Projects: c.ProjectIDs, Discover: c.Discovers(), NotifyUsers: c.NotifyUsers, Stream: c.Streaming,
