@@ -399,8 +399,14 @@ func (p *planner) awaitLate(o *meeting.Occurrence, e exchangeView, k view) bool 
 	if len(e.late.minus(k.rooms)) == len(e.late) {
 		return false
 	}
+	var seen time.Time
+	for _, c := range o.Cells {
+		if c.Seen != meeting.None && c.SeenAt.After(seen) {
+			seen = c.SeenAt
+		}
+	}
 	known := o.Copy == meeting.CopyLive || p.Meeting.Organizer != ""
-	if known && o.CopyCheckedAt.Before(p.newest(o).SeenAt.Add(p.Policy.Confirm)) {
+	if known && o.CopyCheckedAt.Before(seen.Add(p.Policy.Confirm)) {
 		p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})
 	} else {
 		p.wake(p.Now.Add(5 * time.Minute))

@@ -85,7 +85,7 @@ type exchangeView struct {
 	waiting  set // invited, owe an answer
 	declined set
 	orphans  []meeting.RoomID // show it although the organizer's copy is gone
-	late     set              // show another time than the room that is newest
+	late     set              // show another time than the room that is newest, or consider it
 	ask      bool             // only the organizer's copy can tell
 	hold     bool             // in motion: look again at until
 	until    time.Time
@@ -228,6 +228,8 @@ func (p *planner) calendars(o *meeting.Occurrence, k view, e *exchangeView) {
 			p.doubt(e, c.SeenAt)
 			if newest != nil && c.BaseIn && c.SeenSpan.Equal(e.span) {
 				e.in[c.Room] = true // it has the slot as long as it considers
+			} else {
+				e.late[c.Room] = true
 			}
 		default:
 			lost = lost || o.CopyCheckedAt.Before(c.SeenAt)
