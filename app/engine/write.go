@@ -298,7 +298,7 @@ func (j *job) resolve(ctx context.Context, open Operation) (time.Time, error) {
 		return j.resolveWrite(ctx, open)
 	case plan.CancelBooking:
 		if open.Intent.Reason == "" {
-			return time.Time{}, j.store.Fail(ctx, j.claim, open, "no_effect")
+			return time.Time{}, j.store.Fail(ctx, j.claim, open, "not_sent")
 		}
 		if o := j.m.Occurrence(open.Intent.Occurrence); o != nil && o.Booking != 0 {
 			open.Attempt++
