@@ -405,10 +405,13 @@ func (p *planner) awaitLate(o *meeting.Occurrence, e exchangeView, k view) bool 
 			seen = c.SeenAt
 		}
 	}
-	known := o.Copy == meeting.CopyLive || p.Meeting.Organizer != ""
-	if known && o.CopyCheckedAt.Before(seen.Add(p.Policy.Confirm)) {
+	known, over := o.Copy == meeting.CopyLive || p.Meeting.Organizer != "", seen.Add(p.Policy.Confirm)
+	switch {
+	case p.Now.Before(over):
+		p.wake(over)
+	case known && o.CopyCheckedAt.Before(over):
 		p.add(Op{Kind: AskOrganizer, Occurrence: o.ID})
-	} else {
+	default:
 		p.wake(p.Now.Add(5 * time.Minute))
 	}
 	return true

@@ -381,6 +381,7 @@ func TestDoubt(t *testing.T) {
 		{"P67 it never does: the newer version counts", outlook(with(seen(meeting.Booked, eleven, 3, 1), showsSince(2*time.Minute, 1), shown(ten, 2))...), do(write(7, eleven, 10, 11))},
 		{"P67 the one that has not is all that Eliona has left: ask", outlook(late(booked(ten, 20, 21), copied(ten, 1, 2))...), do(ask())},
 		{"P67 and there is nobody to ask: it was not taken out in Exchange", outlook(late(booked(ten, 20, 21))...), wait(300 * s)},
+		{"P67 it came later to another time than the newest: hold", outlook(late(booked(ten, 20, 21), showsSince(20*s, 2))...), wait(40 * s)},
 		{"nor was one that is pending", outlook(booked(ten, 20, 21), agreed(ten, 1, 2), shown(ten, 1), pending(eleven, 2), showsSince(3600*s, 2)), wait(300 * s)},
 		{"a pending meeting of people is not booked", outlook(pending(ten, 1)), nothing()},
 		{"our meeting's room vanished after the last look: ask", eliona(copied(ten, 1), booked(ten, 10, 11), agreed(ten, 1), showsSince(s, 1)), do(ask())},
