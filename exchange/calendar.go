@@ -177,6 +177,17 @@ func (c *Calendar) UIDFor(ref string) meeting.UID {
 	return meeting.UID(ews.NewGlobalObjectID(content, referenceEpoch))
 }
 
+// RefOf implements engine.Calendar.
+func (c *Calendar) RefOf(uid meeting.UID) (string, bool) {
+	content, ok := ews.GlobalObjectIDContent(string(uid))
+	if !ok {
+		return "", false
+	}
+	text := hex.EncodeToString(content[:])
+	ref := strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
+	return ref, c.UIDFor(ref) == uid
+}
+
 // Rooms implements engine.Calendar.
 func (c *Calendar) Rooms(ctx context.Context) ([]engine.RoomInfo, error) {
 	found, err := c.client.GetRooms(ctx, ews.Mailbox(c.service), string(c.list))

@@ -236,6 +236,16 @@ func uidFor(w *world) {
 	w.Equal(meeting.UID(ews.NormaliseUID(string(uid))), uid)
 	w.NotEqual(uid, w.calendar.UIDFor("0f8fad5b-d9cb-469f-a165-70867728950f"))
 	w.Equal(meeting.UID("booking-17"), w.calendar.UIDFor("booking-17"))
+	back, ours := w.calendar.RefOf(uid)
+	w.True(ours)
+	w.Equal(ref, back)
+	for _, other := range []string{
+		"7kukuqrfedlm2f9t@google.com", "", string(uid[:len(uid)-2]),
+		ews.NewGlobalObjectID([16]byte{1}, time.Now()),
+	} {
+		_, ours := w.calendar.RefOf(meeting.UID(other))
+		w.False(ours, other)
+	}
 	w.Equal(w.Settings.ServiceUser, w.calendar.ServiceUser())
 }
 

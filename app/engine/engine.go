@@ -92,9 +92,10 @@ type Engine struct {
 	compared atomic.Bool  // the lists of bookings were read in this run
 	held     sync.Once    // warns of meetings that are held back
 
-	writing  chan struct{}           // holds one token for each request that writes bookings
-	linking  atomic.Pointer[linking] // nil once all bookings are known
-	wakeLink chan struct{}
+	writing    chan struct{}           // holds one token for each request that writes bookings
+	linking    atomic.Pointer[linking] // nil once all bookings are known
+	linkedUpTo atomic.Int64            // the highest number of a booking that was listed while they were linked
+	wakeLink   chan struct{}
 }
 
 // Ports are what the engine works with.

@@ -120,6 +120,9 @@ func (j *job) createMeeting(ctx context.Context, o *meeting.Occurrence, op plan.
 	if mailbox == "" {
 		mailbox = j.calendar.ServiceUser()
 	}
+	if found, err := j.findMade(ctx, o); err != nil || found {
+		return err
+	}
 	err := j.createIn(ctx, mailbox, op)
 	if err != nil && classOf(err).Class == NoMailbox && mailbox != j.calendar.ServiceUser() {
 		j.log.InfoContext(ctx, "organizer has no mailbox here, the service user books", "booking", o.Booking)

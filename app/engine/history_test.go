@@ -196,7 +196,7 @@ func play(ctx context.Context, h history) (found *finding) {
 		}
 		a.check()
 	}
-	a.rest()
+	a.rest(enginetest.Dice(mix(h.world.Seed)))
 	return nil
 }
 

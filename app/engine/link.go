@@ -30,11 +30,17 @@ type linking struct {
 	starts map[int64][]meeting.BookingID // those set aside, and former ones, by their start
 	listed map[meeting.AssetID]bool      // lists that were read
 	failed map[meeting.AssetID]int       // lists that could not be
+
+	refs    map[string]meeting.BookingID // those set aside, and former ones, by the references of their meetings
+	foreign map[string]bool              // references that are none of bookings to be linked
+	highest meeting.BookingID            // that was listed
+	live    int                          // bookings found for meetings of ours
 }
 
 // setAside is a booking that may be linked.
 type setAside struct {
 	Booking
+	ref   string
 	since time.Time
 }
 
@@ -57,6 +63,7 @@ func newLinking() *linking {
 	return &linking{
 		began: time.Now(), aside: map[meeting.BookingID]setAside{}, wishes: map[meeting.BookingID]bool{},
 		starts: map[int64][]meeting.BookingID{}, listed: map[meeting.AssetID]bool{}, failed: map[meeting.AssetID]int{},
+		refs: map[string]meeting.BookingID{}, foreign: map[string]bool{},
 	}
 }
 
@@ -99,22 +106,24 @@ func (e *Engine) setAside(ctx context.Context, asset meeting.AssetID, list []Boo
 	defer l.mu.Unlock()
 	l.listed[asset] = true
 	return slices.DeleteFunc(slices.Clone(list), func(b Booking) bool {
+		l.highest = max(l.highest, b.ID)
 		if !slices.Contains(unknown, b.ID) || l.wishes[b.ID] {
 			return false
 		}
-		l.put(b)
+		l.put(b, e.reference(b.ID))
 		return true
 	}), nil
 }
 
-func (l *linking) put(b Booking) {
+func (l *linking) put(b Booking, ref string) {
+	l.refs[ref] = b.ID
 	if was, ok := l.aside[b.ID]; ok {
-		l.aside[b.ID] = setAside{b, was.since}
+		l.aside[b.ID] = setAside{b, ref, was.since}
 		if was.Span.Start.Equal(b.Span.Start) {
 			return
 		}
 	} else {
-		l.aside[b.ID] = setAside{b, time.Now()}
+		l.aside[b.ID] = setAside{b, ref, time.Now()}
 	}
 	start := b.Span.Start.Unix()
 	l.starts[start] = append(l.starts[start], b.ID)
@@ -154,7 +163,7 @@ func (e *Engine) setAsideShown(ctx context.Context, b Booking) (bool, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.put(b)
+	l.put(b, e.reference(b.ID))
 	return true, nil
 }
 
@@ -216,16 +225,13 @@ func (l *linking) wereListed(assets []meeting.AssetID) bool {
 // shown tells whether a room shows the meeting of a booking that nobody knows,
 // or may do so once it is read.
 func (e *Engine) shown(ctx context.Context, b Booking) (shown, unread bool, err error) {
-	rooms := e.roomsHeld(b.Assets)
-	if len(rooms) == 0 {
-		return false, false, nil
-	}
-	by, unread, err := e.store.Shown(ctx, rooms, b.Span)
+	uid := e.calendar.UIDFor(e.reference(b.ID))
+	by, unread, err := e.store.Shown(ctx, e.roomsHeld(b.Assets), b.Span, uid)
 	if err != nil {
 		return false, false, err
 	}
 	return slices.ContainsFunc(by, func(k Known) bool {
-		return e.speaksOf(b, &meeting.Meeting{Organizer: k.Organizer, Private: k.Private, Origin: meeting.Exchange})
+		return k.UID == uid || e.speaksOf(b, &meeting.Meeting{Organizer: k.Organizer, Private: k.Private, Origin: meeting.Exchange})
 	}), unread, nil
 }
 
@@ -261,6 +267,7 @@ func (e *Engine) linkingLeft(ctx context.Context) error {
 			e.log.WarnContext(ctx, "bookings not linked", "error", err)
 		}
 		if over {
+			e.linkedUpTo.Store(int64(l.highestListed()))
 			e.linking.Store(nil)
 			continue
 		}
@@ -288,6 +295,9 @@ func (e *Engine) linkLeft(ctx context.Context, l *linking) (over bool, err error
 	if !e.allListed(l) || len(l.all()) > 0 {
 		return false, nil
 	}
+	if left, err := e.findCancelled(ctx, l); err != nil || left {
+		return false, err
+	}
 	return true, e.store.Linked(ctx)
 }
 
@@ -313,6 +323,14 @@ func (j *job) link(ctx context.Context, l *linking) (again bool, wait time.Time,
 	if j.m.Origin != meeting.Exchange {
 		return false, time.Time{}, nil
 	}
+	if ref, ours := j.calendar.RefOf(j.m.UID); ours && !l.isForeign(ref) {
+		return j.recover(ctx, l, ref)
+	}
+	return j.linkShown(ctx, l)
+}
+
+// linkShown links what was set aside and says the same as the rooms.
+func (j *job) linkShown(ctx context.Context, l *linking) (again bool, wait time.Time, err error) {
 	links, taken := map[meeting.OccurrenceID]meeting.Inherited{}, map[meeting.BookingID]bool{}
 	for _, o := range j.m.Occurrences {
 		if o.Booking != 0 {
@@ -325,8 +343,12 @@ func (j *job) link(ctx context.Context, l *linking) (again bool, wait time.Time,
 		if !ok {
 			continue
 		}
-		if _, unread, err := j.store.Shown(ctx, j.roomsHeld(b.Assets), b.Span); err != nil || unread {
+		own, unread, err := j.ownShown(ctx, b)
+		if err != nil || unread {
 			return false, j.now().Add(l.wait()), err
+		}
+		if own {
+			continue
 		}
 		taken[b.ID] = true
 		links[o.ID] = meeting.Inherited{
@@ -337,7 +359,16 @@ func (j *job) link(ctx context.Context, l *linking) (again bool, wait time.Time,
 	if len(links) == 0 {
 		return false, time.Time{}, nil
 	}
-	return true, time.Time{}, j.linked(ctx, l, links)
+	return true, time.Time{}, j.linked(ctx, l, links, func(m *meeting.Meeting, o *meeting.Occurrence, b meeting.Inherited, at meeting.Moment) {
+		m.Link(o, b, at)
+	})
+}
+
+// ownShown tells whether a room shows the meeting that was made for a booking,
+// and whether one of the booking's rooms is still to be read.
+func (e *Engine) ownShown(ctx context.Context, b Booking) (own, unread bool, err error) {
+	by, unread, err := e.store.Shown(ctx, e.roomsHeld(b.Assets), meeting.Span{}, e.calendar.UIDFor(e.reference(b.ID)))
+	return len(by) > 0, unread, err
 }
 
 // asideFor finds the booking set aside that says what a room shows.
@@ -348,7 +379,7 @@ func (j *job) asideFor(o *meeting.Occurrence, l *linking, taken map[meeting.Book
 		}
 		for _, b := range l.at(c.SeenSpan.Start) {
 			rooms := j.roomsHeld(b.Assets)
-			if !taken[b.ID] && len(rooms) > 0 && j.speaksOf(b.Booking, j.m) && o.ShownAt(b.Span, rooms) {
+			if !b.Cancelled && !taken[b.ID] && len(rooms) > 0 && j.speaksOf(b.Booking, j.m) && o.ShownAt(b.Span, rooms) {
 				return b.Booking, true
 			}
 		}
@@ -356,7 +387,10 @@ func (j *job) asideFor(o *meeting.Occurrence, l *linking, taken map[meeting.Book
 	return Booking{}, false
 }
 
-func (j *job) linked(ctx context.Context, l *linking, links map[meeting.OccurrenceID]meeting.Inherited) error {
+// linked stores what was found.
+func (j *job) linked(ctx context.Context, l *linking, links map[meeting.OccurrenceID]meeting.Inherited,
+	link func(*meeting.Meeting, *meeting.Occurrence, meeting.Inherited, meeting.Moment),
+) error {
 	ids := make([]meeting.BookingID, 0, len(links))
 	for _, b := range links {
 		ids = append(ids, b.Booking)
@@ -372,7 +406,7 @@ func (j *job) linked(ctx context.Context, l *linking, links map[meeting.Occurren
 	err = j.change(ctx, nil, func(m *meeting.Meeting, at meeting.Moment) ([]Notice, error) {
 		for _, o := range m.Occurrences {
 			if b, ok := links[o.ID]; ok && o.Booking == 0 {
-				m.Link(o, b, at)
+				link(m, o, b, at)
 			}
 		}
 		return nil, nil

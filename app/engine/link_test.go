@@ -12,12 +12,16 @@ import (
 	"ews/app/meeting"
 )
 
-// loseMappings lets another process begin that knows nothing.
-func (s *stage) loseMappings(t *testing.T) {
+// loseMappings lets another process begin that knows nothing, and does not know
+// either what happened meanwhile.
+func (s *stage) loseMappings(t *testing.T, meanwhile ...func()) {
 	t.Helper()
 	s.p.Stop()
 	require.NoError(t, s.p.Wait())
 	s.LoseMappings()
+	for _, happens := range meanwhile {
+		happens()
+	}
 	s.p = s.Start(t.Context(), "p2", settings())
 }
 
@@ -76,6 +80,89 @@ func TestBookingsAreLinkedAgainAfterTheLossOfAllMappings(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What people do with bookings of Eliona while nothing is known is carried over:
+// their meetings are known by the UID that the booking's number leads to.
+func TestBookingsChangedDuringTheLossAreCarriedOver(t *testing.T) {
+	tests := map[string]struct {
+		change func(s *stage, id meeting.BookingID)
+		lives  bool
+	}{
+		"moved": {func(s *stage, id meeting.BookingID) { s.MoveBooking(id, s.hour(4), new(enginetest.Dice)) }, true},
+		"moved to where its meeting is": {func(s *stage, id meeting.BookingID) {
+			s.MoveBooking(id, meeting.SpanOf(s.hour(0).Start.Add(30*time.Minute), s.hour(0).End.Add(30*time.Minute)), new(enginetest.Dice))
+		}, true},
+		"other rooms":   {func(s *stage, id meeting.BookingID) { s.ChangeRooms(id, s.Rooms()[1:], new(enginetest.Dice)) }, true},
+		"one room less": {func(s *stage, id meeting.BookingID) { s.ChangeRooms(id, s.Rooms()[:1], new(enginetest.Dice)) }, true},
+		"moved to another room": {func(s *stage, id meeting.BookingID) {
+			s.MoveBooking(id, s.hour(4), new(enginetest.Dice))
+			s.ChangeRooms(id, s.Rooms()[2:], new(enginetest.Dice))
+		}, true},
+		"cancelled": {func(s *stage, id meeting.BookingID) { s.CancelBooking(id, new(enginetest.Dice)) }, false},
+	}
+	for name, test := range tests {
+		for _, booker := range []string{"dora@example.com", "finn@elsewhere.net", ""} {
+			t.Run(name+" by "+booker, func(t *testing.T) {
+				onStage(t, settings(), func(t *testing.T, s *stage) {
+					id := s.Book(booker, s.hour(0), s.Rooms()[:2], new(enginetest.Dice))
+					other := s.book(7)
+					pass(2 * time.Minute)
+					s.same(t)
+
+					s.loseMappings(t, func() { test.change(s, id) })
+					pass(3 * time.Minute)
+					s.same(t)
+					require.Equal(t, test.lives, s.granted(id))
+					require.True(t, s.granted(other))
+					require.Zero(t, s.notices(engine.CodeDeclined)+s.notices(engine.CodeNotChanged))
+					require.Len(t, s.Meetings(), s.LiveBookings(), "no meeting stays that nobody wants, none is made twice")
+				})
+			})
+		}
+	}
+}
+
+// The same where a person is told of before the lists or the calendars were read.
+func TestABookingChangedWhileRoomsAreReadIsNotMadeTwice(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		id := s.book(0)
+		pass(2 * time.Minute)
+		s.loseMappings(t, func() {
+			s.Calls(func(c enginetest.Call) *enginetest.Fault {
+				if c.Method == "Window" || c.Method == "List" {
+					return &enginetest.Fault{Delay: 20 * time.Second}
+				}
+				return nil
+			})
+		})
+		pass(5 * time.Second)
+		s.MoveBooking(id, s.hour(4), new(enginetest.Dice))
+		pass(10 * time.Second)
+		s.Calls(nil)
+		pass(3 * time.Minute)
+		s.same(t)
+		require.True(t, s.granted(id))
+		require.Len(t, s.Meetings(), 1)
+	})
+}
+
+// A Booking app that knows nothing any more is no reason to cancel all meetings.
+func TestBookingsThatAllVanishedDuringTheLossCancelNothing(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		for i := range 8 {
+			s.book(i)
+		}
+		pass(2 * time.Minute)
+		meetings := s.Meetings()
+		s.loseMappings(t, func() {
+			for _, id := range s.Bookings() {
+				s.CancelBooking(id, new(enginetest.Dice))
+			}
+		})
+		pass(5 * time.Minute)
+		require.Equal(t, meetings, s.Meetings())
+	})
 }
 
 func (s *stage) inviteAll(i int, rooms ...meeting.Address) {

@@ -55,6 +55,10 @@ type Calendar interface {
 	// UIDFor returns the UID of the meeting to be made with this reference.
 	UIDFor(ref string) meeting.UID
 
+	// RefOf returns the reference for which UIDFor returns this UID. It is false
+	// for one that no reference leads to.
+	RefOf(uid meeting.UID) (string, bool)
+
 	// ServiceUser is the mailbox that books for users without one.
 	ServiceUser() meeting.Address
 }
@@ -250,9 +254,13 @@ type Store interface {
 	// Linked records that it knows.
 	Linked(ctx context.Context) error
 	// Shown returns the meetings that one of the rooms shows at exactly this
-	// time by an occurrence without a booking. unread tells that a room was
-	// never read yet and can be.
-	Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span) (by []Known, unread bool, err error)
+	// time by an occurrence without a booking, and the one with this UID if any
+	// room shows it at any time. unread tells that one of the rooms was never
+	// read yet and can be.
+	Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span, uid meeting.UID) (by []Known, unread bool, err error)
+	// Unbooked returns the UIDs of meetings to come that do not recur, that a room
+	// shows, and that have no booking.
+	Unbooked(ctx context.Context) ([]meeting.UID, error)
 
 	// ObserveBooking stores what the Booking app says of a booking.
 	ObserveBooking(ctx context.Context, o BookingObservation) (Observed, error)

@@ -243,14 +243,12 @@ func (j *job) run(ctx context.Context) (time.Time, error) {
 				continue
 			}
 		}
-		if l := j.linking.Load(); l != nil {
-			again, wait, err := j.link(ctx, l)
-			if err != nil || !wait.IsZero() {
-				return wait, err
-			}
-			if again {
-				continue
-			}
+		again, wait, err := j.linkOrRecover(ctx)
+		if err != nil || !wait.IsZero() {
+			return wait, err
+		}
+		if again {
+			continue
 		}
 		if !j.roomsKnown(ctx) {
 			return j.now(), nil

@@ -156,3 +156,41 @@ func (m *Meeting) Link(o *Occurrence, b Inherited, at Moment) {
 	}
 	m.settleLegacy(b.Booking)
 }
+
+// Recover makes a meeting that was taken for one of Exchange that of the
+// occurrence's booking again: it was made for it, with this reference. What
+// Exchange shows is the base, so that where the booking says something else, that
+// was changed in Eliona.
+func (m *Meeting) Recover(o *Occurrence, organizer Address, ref string) {
+	if m.CopyMailbox == "" {
+		m.CopyMailbox = m.Organizer
+	}
+	m.Origin, m.Ref, m.Organizer = Eliona, ref, ""
+	if organizer.Valid() {
+		m.Organizer = organizer
+	}
+	o.agree(o.showing())
+}
+
+// showing is the newest that rooms show of the occurrence, and which do.
+func (o *Occurrence) showing() (span Span, rooms []RoomID) {
+	var newest *Cell
+	for i := range o.Cells {
+		c := &o.Cells[i]
+		switch {
+		case c.Seen == None:
+		case newest == nil, c.Seen == Booked && newest.Seen != Booked,
+			c.Seen == newest.Seen && (c.Sequence > newest.Sequence || c.Sequence == newest.Sequence && c.SeenAt.After(newest.SeenAt)):
+			newest = c
+		}
+	}
+	if newest == nil {
+		return Span{}, nil
+	}
+	for _, c := range o.Cells {
+		if c.Seen != None && c.SeenSpan.Equal(newest.SeenSpan) {
+			rooms = append(rooms, c.Room)
+		}
+	}
+	return newest.SeenSpan, rooms
+}

@@ -121,3 +121,31 @@ func TestTakeOverKeepsWhatIsKnown(t *testing.T) {
 	require.EqualValues(t, 4, m.Group)
 	require.False(t, m.Shown(now))
 }
+
+func TestWhatIsRecoveredHasForItsBaseWhatTheRoomsShow(t *testing.T) {
+	t.Parallel()
+	hour := func(n int) Span {
+		start := time.Date(2030, 3, 1, n, 0, 0, 0, time.UTC)
+		return Span{start, start.Add(time.Hour)}
+	}
+	nine, ten := hour(9), hour(10)
+	m := &Meeting{Origin: Exchange, Organizer: "service@example.com", Occurrences: []*Occurrence{{
+		Booking: 7, BookingLive: true, BookingSpan: hour(12), Assets: []AssetID{10},
+		Cells: []Cell{
+			{Room: 1, Seen: Booked, SeenSpan: ten, Sequence: 1},
+			{Room: 2, Seen: Booked, SeenSpan: nine},
+			{Room: 3, Seen: Pending, SeenSpan: ten, Sequence: 2},
+			{Room: 4, Seen: None},
+		},
+	}}}
+	o := m.Occurrences[0]
+	m.Recover(o, "not an address", "ref")
+	require.Equal(t, Eliona, m.Origin)
+	require.Empty(t, m.Organizer)
+	require.Equal(t, Address("service@example.com"), m.CopyMailbox)
+	require.True(t, o.BaseLive)
+	require.True(t, o.Base.Equal(ten), "the newest that a room has accepted")
+	for room, in := range map[RoomID]bool{1: true, 2: false, 3: true, 4: false} {
+		require.Equal(t, in, o.CellOf(room).BaseIn, room)
+	}
+}

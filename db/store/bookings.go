@@ -154,6 +154,18 @@ func (t *Term) observeNew(ctx context.Context, tx *transaction, o engine.Booking
 		return engine.Outdated, nil
 	}
 	occurrence.Booking = o.Booking.ID
+	if r.Origin == meeting.Exchange {
+		// A room told of the meeting before the Booking app told of the booking.
+		// Others that are still to be read may show it, too.
+		var unread bool
+		err := tx.QueryRow(ctx,
+			`select exists (select from ews.active_room a join ews.room r on r.id = a.id where r.configuration_id = $1 and`+neverRead+`)`,
+			t.config).Scan(&unread)
+		if err != nil || unread {
+			return engine.Deferred, err
+		}
+		r.Recover(occurrence, meeting.AddressOf(o.Booking.Organizer), o.Ref)
+	}
 	if err := t.save(ctx, tx, o.Since, r); err != nil {
 		return "", err
 	}

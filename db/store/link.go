@@ -34,21 +34,27 @@ func (t *Term) Linked(ctx context.Context) error {
 	})
 }
 
+// neverRead is the condition for a room to be waited for. One that fails again
+// and again must not keep all others waiting.
+const neverRead = ` retired_at is null and read_at is null and fail_count < 3 `
+
 // Shown implements engine.Store.
-func (t *Term) Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span) (by []engine.Known, unread bool, err error) {
-	// A room that fails again and again must not keep all others waiting.
+func (t *Term) Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span, uid meeting.UID) (by []engine.Known, unread bool, err error) {
 	err = t.db.pool.QueryRow(ctx,
-		`select exists (select from ews.room
-		                where id = any($1) and retired_at is null and read_at is null and fail_count < 3)`, rooms).Scan(&unread)
+		`select exists (select from ews.room where id = any($1) and`+neverRead+`)`, rooms).Scan(&unread)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the state of rooms: %w", err)
 	}
 	rows, err := t.db.pool.Query(ctx,
-		`select distinct m.uid, m.organizer, m.private
+		`select m.uid, m.organizer, m.private
 		 from ews.cell c join ews.occurrence o on o.id = c.occurrence_id join ews.meeting m on m.id = o.meeting_id
 		 where c.room_id = any($1) and c.seen <> 'none' and c.seen_start = $2 and c.seen_end = $3
 		   and o.booking_id is null and m.origin = 'exchange'
-		 order by m.uid`, rooms, span.Start, span.End)
+		 union
+		 select m.uid, m.organizer, m.private
+		 from ews.meeting m join ews.occurrence o on o.meeting_id = m.id join ews.cell c on c.occurrence_id = o.id
+		 where m.configuration_id = $4 and m.uid = $5 and c.seen <> 'none' and o.booking_id is null and m.origin = 'exchange'
+		 order by 1`, rooms, orNull(span.Start), orNull(span.End), t.config, uid)
 	if err != nil {
 		return nil, false, fmt.Errorf("looking for a booking's meeting: %w", err)
 	}
@@ -59,4 +65,21 @@ func (t *Term) Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.S
 		return nil, false, fmt.Errorf("looking for a booking's meeting: %w", err)
 	}
 	return by, unread, nil
+}
+
+// Unbooked implements engine.Store.
+func (t *Term) Unbooked(ctx context.Context) ([]meeting.UID, error) {
+	rows, err := t.db.pool.Query(ctx,
+		`select m.uid from ews.meeting m join ews.occurrence o on o.meeting_id = m.id
+		 where m.configuration_id = $1 and m.origin = 'exchange' and o.recurrence_key = '' and o.booking_id is null
+		   and exists (select from ews.cell c where c.occurrence_id = o.id and c.seen <> 'none' and c.seen_end > now())
+		 order by m.uid`, t.config)
+	if err != nil {
+		return nil, fmt.Errorf("looking for meetings without bookings: %w", err)
+	}
+	uids, err := pgx.CollectRows(rows, pgx.RowTo[meeting.UID])
+	if err != nil {
+		return nil, fmt.Errorf("looking for meetings without bookings: %w", err)
+	}
+	return uids, nil
 }

@@ -85,15 +85,15 @@ func (t *Term) queueHead(batch *pgx.Batch, r *record) {
 			          select from ews.meeting x
 			          where x.configuration_id = m.configuration_id and x.uid = $2 and x.id <> m.id)
 			        then uid else $2 end, organizer = $3, booking_group_id = nullif($4, 0), ref = $5,
-			        copy_mailbox = $6, copy_item = $7, private = $8 where id = $1 returning uid`,
-			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem, r.Private).
+			        copy_mailbox = $6, copy_item = $7, private = $8, origin = $9 where id = $1 returning uid`,
+			r.ID, r.UID, r.Organizer, r.Group, r.Ref, r.CopyMailbox, r.CopyItem, r.Private, r.Origin).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&r.UID) })
 	}
 }
 
 func headChanged(a, b *meeting.Meeting) bool {
 	return a.UID != b.UID || a.Organizer != b.Organizer || a.Group != b.Group || a.Ref != b.Ref ||
-		a.CopyMailbox != b.CopyMailbox || a.Private != b.Private || a.CopyItem != b.CopyItem
+		a.CopyMailbox != b.CopyMailbox || a.Private != b.Private || a.CopyItem != b.CopyItem || a.Origin != b.Origin
 }
 
 func occurrenceChanged(a, b *meeting.Occurrence) bool {

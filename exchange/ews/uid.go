@@ -79,6 +79,17 @@ func NewGlobalObjectID(content [16]byte, created time.Time) string {
 	return strings.ToUpper(hex.EncodeToString(buildGOID(created, content[:])))
 }
 
+// GlobalObjectIDContent returns what NewGlobalObjectID made a UID of. It is false
+// for a UID of another form.
+func GlobalObjectIDContent(uid string) (content [16]byte, ok bool) {
+	raw, ok := decodeGOID(uid)
+	if !ok || len(raw) != goidDataOffset+len(content) {
+		return content, false
+	}
+	copy(content[:], raw[goidDataOffset:])
+	return content, true
+}
+
 func buildGOID(created time.Time, content []byte) []byte {
 	id := make([]byte, goidDataOffset, goidDataOffset+len(content))
 	_, _ = hex.Decode(id, []byte(goidHeader))

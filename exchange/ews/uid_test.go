@@ -17,6 +17,14 @@ func TestGlobalObjectIDs(t *testing.T) {
 	require.Equal(t, "0000000000000000"+"10000000", uid[56:80])
 	require.Equal(t, uid, NormaliseUID(" "+strings.ToLower(uid)+"\n"))
 
+	content, ok := GlobalObjectIDContent(strings.ToLower(uid))
+	require.True(t, ok)
+	require.Equal(t, [16]byte{0xAB, 15: 0xCD}, content)
+	for _, other := range []string{"", uid[:len(uid)-2], uid + "00", "x@example.com"} {
+		_, ok = GlobalObjectIDContent(other)
+		require.False(t, ok, other)
+	}
+
 	dated := uid[:32] + "07EA0C01" + uid[40:]
 	require.Equal(t, uid, NormaliseUID(dated), "the date of an instance is dropped")
 	raw := UIDToGlobalObjectID(dated)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"ews/app/engine"
 	"ews/app/meeting"
@@ -23,6 +24,10 @@ const feedPage = 3 // entries, so that there are many pages
 func (c *calendar) ServiceUser() meeting.Address { return Service }
 
 func (c *calendar) UIDFor(ref string) meeting.UID { return meeting.UID("uid-" + ref) }
+
+func (c *calendar) RefOf(uid meeting.UID) (string, bool) {
+	return strings.CutPrefix(string(uid), "uid-")
+}
 
 func noMailbox() error { return &engine.Error{Class: engine.NoMailbox, Code: "no_mailbox"} }
 

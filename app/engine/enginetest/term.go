@@ -302,15 +302,14 @@ func (t *Term) Linked(ctx context.Context) error {
 }
 
 // Shown implements engine.Store.
-func (t *Term) Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span) (by []engine.Known, unread bool, err error) {
+func (t *Term) Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.Span, uid meeting.UID) (by []engine.Known, unread bool, err error) {
 	by, err = query(ctx, t, "Shown", func() (out []engine.Known, _ error) {
 		for _, id := range rooms {
-			r := t.rooms[id]
-			unread = unread || !r.Retired && r.readGen == 0 && r.fails < 3
+			unread = unread || t.rooms[id].neverRead()
 		}
 		for _, r := range t.sorted() {
 			if r.Origin == meeting.Exchange && slices.ContainsFunc(r.Occurrences, func(o *meeting.Occurrence) bool {
-				return o.Booking == 0 && o.ShownAt(span, rooms)
+				return o.Booking == 0 && (o.ShownAt(span, rooms) && rooms != nil || r.UID == uid && shown(o))
 			}) {
 				out = append(out, engine.Known{UID: r.UID, Organizer: r.Organizer, Private: r.Private})
 			}
@@ -318,6 +317,26 @@ func (t *Term) Shown(ctx context.Context, rooms []meeting.RoomID, span meeting.S
 		return out, nil
 	})
 	return by, unread, err
+}
+
+func (r *roomRow) neverRead() bool { return !r.Retired && r.readGen == 0 && r.fails < 3 }
+
+func shown(o *meeting.Occurrence) bool {
+	return slices.ContainsFunc(o.Cells, func(c meeting.Cell) bool { return c.Seen != meeting.None })
+}
+
+// Unbooked implements engine.Store.
+func (t *Term) Unbooked(ctx context.Context) ([]meeting.UID, error) {
+	return query(ctx, t, "Unbooked", func() (out []meeting.UID, _ error) {
+		for _, r := range t.sorted() {
+			if r.Origin == meeting.Exchange && slices.ContainsFunc(r.Occurrences, func(o *meeting.Occurrence) bool {
+				return o.Key == "" && o.Booking == 0 && shown(o)
+			}) {
+				out = append(out, r.UID)
+			}
+		}
+		return out, nil
+	})
 }
 
 // ObserveBooking implements engine.Store.
@@ -394,6 +413,14 @@ func (t *Term) observeNew(o engine.BookingObservation) (engine.Observed, error) 
 		return engine.Outdated, nil
 	}
 	occurrence.Booking = o.Booking.ID
+	if m.Origin == meeting.Exchange {
+		for _, r := range t.rooms {
+			if r.neverRead() {
+				return engine.Deferred, nil
+			}
+		}
+		m.Recover(occurrence, meeting.AddressOf(o.Booking.Organizer), o.Ref)
+	}
 	r, err := t.save(m, o.Since)
 	if err != nil {
 		return "", err
