@@ -39,8 +39,9 @@ type Office struct {
 }
 
 const (
-	every = time.Second      // between two looks at the ledger
-	again = 15 * time.Second // between two attempts while Eliona does not answer
+	every  = time.Second      // between two looks at the ledger
+	atOnce = 20               // notices after one look
+	again  = 15 * time.Second // between two attempts while Eliona does not answer
 )
 
 // Run sends notices until ctx ends.
@@ -53,17 +54,28 @@ func (o *Office) Run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		messages, err := o.Ledger.TakeMessages(ctx, 20)
-		if err != nil {
-			if ctx.Err() == nil {
-				o.Log.WarnContext(ctx, "notices not read", "error", err)
+		for range atOnce {
+			if ctx.Err() != nil || !o.sendNext(ctx) {
+				break
 			}
-			continue
-		}
-		for _, m := range messages {
-			o.send(ctx, m)
 		}
 	}
+}
+
+// sendNext sends the next notice that is due, if there is one. Notices are taken
+// one by one: what was taken counts as sent, and is lost with the process.
+func (o *Office) sendNext(ctx context.Context) bool {
+	messages, err := o.Ledger.TakeMessages(ctx, 1)
+	if err != nil {
+		if ctx.Err() == nil {
+			o.Log.WarnContext(ctx, "notices not read", "error", err)
+		}
+		return false
+	}
+	for _, m := range messages {
+		o.send(ctx, m)
+	}
+	return len(messages) > 0
 }
 
 // send tries the person concerned, then the configuration's owner: a booker

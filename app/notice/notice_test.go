@@ -286,6 +286,34 @@ func TestManyNoticesAreTakenInTurn(t *testing.T) {
 	require.Len(t, w.receipts, 50)
 }
 
+// What was taken counts as sent: a process that dies takes with it what it sends
+// at that moment, and nothing that waits.
+func TestNoticesAreTakenOneByOne(t *testing.T) {
+	w := &world{}
+	for id := range int64(5) {
+		w.waiting = append(w.waiting, message(id, plan.CodeDeclined))
+	}
+	o := w.office()
+	o.Sender = sender(func() {
+		require.Equal(t, 5, len(w.waiting)+len(w.sent)+1)
+	}, w)
+	w.runOffice(t, o, 2*time.Second)
+	require.Len(t, w.sent, 5)
+}
+
+// sender calls f before each notification.
+func sender(f func(), next Sender) Sender { return &heard{f, next} }
+
+type heard struct {
+	before func()
+	Sender
+}
+
+func (h *heard) Notify(ctx context.Context, user eliona.UserID, project eliona.ProjectID, text eliona.Translation) (string, error) {
+	h.before()
+	return h.Sender.Notify(ctx, user, project, text)
+}
+
 // interrupted is a ledger that is read while the office is stopped.
 type interrupted struct {
 	*world
