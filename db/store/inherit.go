@@ -185,7 +185,7 @@ func (h *handover) carry(ctx context.Context, tx *transaction) error {
 		  where theirs.id = any($2)
 		  on conflict do nothing`,
 			[]any{h.to, h.meetings}},
-		{`update ews.operation set status = 'failed', result_code = 'handed_over', finished_at = now(), bookings = null
+		{`update ews.operation set status = 'failed', result_code = 'end_unknown', finished_at = now(), bookings = null
 		  where meeting_id = any($1) and status = 'sending'`,
 			[]any{h.meetings}},
 		{`insert into ews.booking_tombstone as b (configuration_id, booking_id, tick, at)
