@@ -143,7 +143,11 @@ func (a *arena) rest(chance enginetest.Dice) {
 		a.LoseMappings()
 		a.changeBookings(chance)
 		a.start()
+		pass(2 * time.Minute) // until all rooms have decided
 		a.settle()
+		if a.Silent() {
+			pass(13 * time.Minute)
+		}
 		a.quiet("losing all mappings while people changed bookings", 2*time.Minute)
 	}
 	a.stop()
