@@ -49,7 +49,7 @@ lint: ## Check style and typical mistakes
 .PHONY: test
 test: postgresql chromium schemas model ## Run all tests
 	go test -race -shuffle=on -count=1 -timeout 30m $$(go list ./... | grep -v '^ews/e2e')
-	go test -race -shuffle=on -count=1 -timeout 30m -p 1 -parallel 3 ./e2e/...
+	go test -race -shuffle=on -count=1 -timeout 30m -p 1 -parallel 4 ./e2e/...
 
 # One database server for all of them: the processes of the fuzzer are killed
 # before they could end their own. It ends when its standard input does.
