@@ -366,6 +366,11 @@ func (p *planner) merge(o *meeting.Occurrence, e exchangeView, k, b view) {
 		if p.awaitLate(o, e, k) {
 			return
 		}
+		if len(e.in) > 0 {
+			// Each side removed what the other still has: Exchange decides.
+			p.write(o, e.span, e.in, k)
+			return
+		}
 		// Each side removed what the other still had: the meeting has no room.
 		p.add(Op{Kind: CancelBooking, Occurrence: o.ID, Reason: meeting.ReasonCancelled})
 		return

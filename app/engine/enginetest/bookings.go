@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"ews/app/engine"
@@ -93,7 +92,7 @@ func (a *app) claim(b *booking, of Slot) {
 // bookings of one meeting differ in nothing but what they say.
 func (w *World) numbered(m *meeting.Meeting) {
 	for _, o := range m.Occurrences {
-		w.app.mistake(o.Booking, Slot{m.UID, o.Key})
+		w.app.mistake(o.Booking, m, o)
 		if b := w.app.find(o.Booking); b != nil && b.ours && b.of.UID == m.UID {
 			b.of.Key = o.Key
 		}
@@ -105,22 +104,31 @@ func (w *World) numbered(m *meeting.Meeting) {
 	}
 }
 
-// mistake: a person booked what we booked for the same organizer as well, and
-// neither is known yet. Nothing tells which is which, nor does it matter: the
-// person's is the one that is left.
-func (a *app) mistake(id meeting.BookingID, of Slot) {
-	b := a.find(id)
-	if b == nil || b.ours || b.of != (Slot{}) {
+// mistake: a person booked what we wanted to book for the same organizer as well,
+// and neither is known yet, or ours was never made. Nothing tells which is which,
+// nor does it matter: if there is another one, that is the person's.
+func (a *app) mistake(id meeting.BookingID, m *meeting.Meeting, o *meeting.Occurrence) {
+	b, of := a.find(id), Slot{m.UID, o.Key}
+	if b == nil || b.ours || b.of != (Slot{}) || !a.wanted(b, m, o) {
 		return
 	}
 	for _, t := range a.live() {
 		known, _ := a.w.database.byBooking(t.ID)
-		if known == nil && t.ours && t.of == of && t.Span.Equal(b.Span) && slices.Equal(t.Assets, b.Assets) && strings.EqualFold(t.Organizer, b.Organizer) {
-			b.ours, b.of, t.ours, t.of, t.wish = true, of, false, Slot{}, b.wish
-			a.w.note("    booking %d stands for %v, not booking %d", b.ID, of, t.ID)
-			return
+		if known == nil && t.ours && t.of == of && t.Span.Equal(b.Span) && slices.Equal(t.Assets, b.Assets) {
+			t.ours, t.of, t.wish = false, Slot{}, b.wish
+			a.w.note("    booking %d is taken for a person's", t.ID)
 		}
 	}
+	a.w.note("    booking %d is taken for that of %v", id, of)
+	b.ours, b.of = true, of
+}
+
+// wanted tells whether an operation of unknown end was to make such a booking.
+func (a *app) wanted(b *booking, m *meeting.Meeting, o *meeting.Occurrence) bool {
+	r := a.w.database.byUID(m.UID)
+	return r != nil && r.open != nil && slices.ContainsFunc(r.open.Intent.New, func(n engine.NewBooking) bool {
+		return n.Occurrence == o.ID && n.Span.Equal(b.Span) && slices.Equal(n.Assets, b.Assets)
+	})
 }
 
 // adopted: the engine took a booking for the meeting of a person.
