@@ -191,8 +191,10 @@ func (p *planner) occurrence(o *meeting.Occurrence) {
 	}
 	cancelledInEliona := o.Booking != 0 && !k.live
 	switch {
-	case cancelledInEliona && (e.live || o.Copy == meeting.CopyLive):
-		p.add(Op{Kind: CancelMeeting, Occurrence: o.ID, Rooms: e.all()})
+	case cancelledInEliona && (e.live || o.Copy == meeting.CopyLive || len(p.considering(o)) > 0):
+		rooms := append(e.all(), p.considering(o)...)
+		slices.Sort(rooms)
+		p.add(Op{Kind: CancelMeeting, Occurrence: o.ID, Rooms: slices.Compact(rooms)})
 	case len(e.orphans) > 0:
 		p.add(Op{Kind: ReleaseRooms, Occurrence: o.ID, Rooms: e.orphans})
 	case e.ask:
@@ -204,6 +206,17 @@ func (p *planner) occurrence(o *meeting.Occurrence) {
 	default:
 		p.compare(o, e, k, b)
 	}
+}
+
+// considering are the rooms that show the occurrence and have not decided. They
+// hold nothing, but would, should they accept one day.
+func (p *planner) considering(o *meeting.Occurrence) (rooms []meeting.RoomID) {
+	for _, c := range o.Cells {
+		if c.Seen == meeting.Pending && p.active(c.Room) {
+			rooms = append(rooms, c.Room)
+		}
+	}
+	return rooms
 }
 
 // refused leads an occurrence that Exchange does not take to its end: nothing
