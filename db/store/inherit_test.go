@@ -157,6 +157,35 @@ func TestARoomWaitsForWorkUnderWay(t *testing.T) {
 	require.Empty(t, waiting)
 }
 
+// The former owner learns a moment later that it is none any more, or ends a poll
+// then that began before.
+func TestAPollThatEndsAfterTheHandoverTakesNothingBack(t *testing.T) {
+	t.Parallel()
+	late := func(o *office, room engine.DueRoom) {
+		_, err := o.term.SaveDelta(t.Context(), room, engine.Delta{Token: "late"}, false, o.clock.Now())
+		require.NoError(t, err)
+	}
+	first, second, rooms := shared(t)
+	under := first.due(rooms[0])
+	first.enable(false)
+	second.takeRooms()
+	second.polled(rooms[1])
+	second.linked("b", 8, 10)
+	late(first, under)
+	taken, _ := second.takeRooms()
+	require.Empty(t, taken, "what is known since is newer")
+	require.EqualValues(t, 8, second.only("b").Booking)
+
+	under = second.due(rooms[1])
+	first.enable(true)
+	taken, _ = first.takeRooms()
+	require.Len(t, taken, 1)
+	first.polled(rooms[0])
+	late(second, under)
+	taken, _ = first.takeRooms()
+	require.Empty(t, taken)
+}
+
 // A process that died left a claim, and an effect of unknown end.
 func TestARoomComesWithWhatADeadProcessBegan(t *testing.T) {
 	t.Parallel()

@@ -140,7 +140,11 @@ func (t *Term) SaveDelta(ctx context.Context, room engine.DueRoom, d engine.Delt
 		batch.Queue(
 			`update ews.room set sync_state = $3, token_version = token_version + 1,
 			   delta_gen = delta_gen + case when $4 then 1 else 0 end,
-			   poll_at = now() + make_interval(secs => $5), polled_at = now(),
+			   poll_at = now() + make_interval(secs => $5),
+			   -- not where the room has passed to another configuration: that would be taken for the newer knowledge
+			   polled_at = case when exists (
+			       select from ews.active_room a join ews.configuration c on c.id = a.configuration_id
+			       where a.id = room.id and c.enable) then now() else polled_at end,
 			   -- a poll that leads to a read has succeeded when that has
 			   fail_count = case when $4 or delta_gen > read_gen or audit_at <= now() then fail_count else 0 end,
 			   error_code = case when $4 or delta_gen > read_gen or audit_at <= now() then error_code else '' end
