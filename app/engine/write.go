@@ -22,9 +22,9 @@ const ambiguityTime = 5 * time.Second
 // Bookings to be changed are read first, where they are few: what a person did a
 // moment ago, and is not known yet, must not be undone by our change.
 func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
-	done, err := j.mayWrite(ctx)
-	if err != nil {
-		return err
+	done, ok := j.mayWrite(ctx)
+	if !ok {
+		return ctx.Err()
 	}
 	defer done()
 	changed, err := j.changedMeanwhile(ctx, op.Items)
@@ -51,17 +51,19 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 }
 
 // mayWrite waits until the Booking app may be asked to write; what it returns is
-// to be called when it answered. There are more workers than requests at once,
-// so that the database's part of some meetings is done while others wait for
-// the Booking app, and one that answers slowly does not take all workers from
-// what goes to Exchange.
-func (j *job) mayWrite(ctx context.Context) (written func(), err error) {
+// to be called when it answered. It is false if no further operation is to begin.
+// There are more workers than requests at once, so that the database's part of
+// some meetings is done while others wait for the Booking app. An import may
+// still occupy them all: what is urgent waits until one is free then.
+func (j *job) mayWrite(ctx context.Context) (written func(), ok bool) {
 	select {
 	case j.writing <- struct{}{}:
-		return sync.OnceFunc(func() { <-j.writing }), nil
+	case <-j.stop:
+		return nil, false
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, false
 	}
+	return sync.OnceFunc(func() { <-j.writing }), true
 }
 
 // writeApart writes bookings of the meeting's group, and those that the Booking

@@ -6,21 +6,23 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"ews/app/plan"
 )
 
 func TestOnlySoManyWriteBookingsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &job{Engine: New(Settings{Writes: 2}, Ports{})}
-		first, err := j.mayWrite(t.Context())
-		require.NoError(t, err)
-		second, err := j.mayWrite(t.Context())
-		require.NoError(t, err)
+		first, ok := j.mayWrite(t.Context())
+		require.True(t, ok)
+		second, ok := j.mayWrite(t.Context())
+		require.True(t, ok)
 		defer second()
 
 		writing := make(chan struct{})
 		go func() {
-			third, err := j.mayWrite(t.Context())
-			if err == nil {
+			third, ok := j.mayWrite(t.Context())
+			if ok {
 				defer third()
 			}
 			close(writing)
@@ -36,12 +38,33 @@ func TestOnlySoManyWriteBookingsAtOnce(t *testing.T) {
 		<-writing
 		require.Len(t, j.writing, 1)
 
-		third, err := j.mayWrite(t.Context())
-		require.NoError(t, err)
+		third, ok := j.mayWrite(t.Context())
+		require.True(t, ok)
 		defer third()
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = j.mayWrite(ended)
-		require.ErrorIs(t, err, context.Canceled)
+		_, ok = j.mayWrite(ended)
+		require.False(t, ok)
+	})
+}
+
+// When the process is to end, what waits for the Booking app does not begin when
+// that answers another one.
+func TestWhoWaitsToWriteBeginsNothingOnceStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		j := &job{Engine: New(Settings{Writes: 1}, Ports{}), stop: stop}
+		first, ok := j.mayWrite(t.Context())
+		require.True(t, ok)
+		defer first()
+		began := make(chan bool)
+		go func() {
+			_, ok := j.mayWrite(t.Context())
+			began <- ok
+		}()
+		synctest.Wait()
+		close(stop)
+		require.False(t, <-began)
+		require.NoError(t, j.writeBookings(t.Context(), plan.Op{}), "that is no failure")
 	})
 }
