@@ -347,7 +347,8 @@ func (j *job) linkShown(ctx context.Context, l *linking) (again bool, wait time.
 		if err != nil || unread {
 			return false, j.now().Add(l.wait()), err
 		}
-		if own {
+		// Its own meeting is waited for, unless that is this one, with more dates now.
+		if own && j.calendar.UIDFor(j.reference(b.ID)) != j.m.UID {
 			continue
 		}
 		taken[b.ID] = true

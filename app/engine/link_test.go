@@ -147,6 +147,28 @@ func TestABookingChangedWhileRoomsAreReadIsNotMadeTwice(t *testing.T) {
 	})
 }
 
+// Of a meeting that was made for a booking, people made a series.
+func TestTheFirstDateOfASeriesKeepsTheBookingItWasMadeFor(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		id := s.book(0, s.Rooms()[0])
+		pass(2 * time.Minute)
+		s.same(t)
+		made := s.Meetings()[0]
+		s.loseMappings(t, func() {
+			s.CancelMeeting(made, new(enginetest.Dice))
+			pass(time.Minute)
+			for i := range 2 {
+				date := enginetest.Slot{UID: made.UID, Key: meeting.KeyOf(s.hour(2 * i).Start)}
+				s.Invite("dora@example.com", date, s.hour(2*i), s.Rooms()[:1], new(enginetest.Dice))
+			}
+		})
+		pass(15 * time.Minute)
+		require.True(t, s.live(id))
+		require.Len(t, s.Bookings(), 2)
+		require.Zero(t, s.notices(engine.CodeDeclined))
+	})
+}
+
 // A Booking app that knows nothing any more is no reason to cancel all meetings.
 func TestBookingsThatAllVanishedDuringTheLossCancelNothing(t *testing.T) {
 	onStage(t, settings(), func(t *testing.T, s *stage) {
