@@ -86,28 +86,32 @@ func (t *Term) handovers(ctx context.Context, tx *transaction) ([]*handover, err
 	return all, err
 }
 
+// led tells whether somebody leads the configuration $1; $2 is the class of our
+// locks.
+const led = ` exists (select from pg_locks where locktype = 'advisory' and classid::bigint = $2 and objid::bigint = $1 and objsubid = 2
+	and granted and database = (select oid from pg_database where datname = current_database())) `
+
 // lock finds the meetings and keeps the former owner from beginning with them.
-// It is busy as long as somebody leads it and has begun with one.
+// It is busy as long as somebody leads it and has begun with one, or has not
+// noticed yet that it is disabled: until then it works on all of its rooms.
 func (h *handover) lock(ctx context.Context, tx *transaction) error {
 	err := tx.QueryRow(ctx,
-		`select coalesce(array_agg(asset_id) filter (where asset_id is not null), '{}') from ews.asset where configuration_id = $1`,
-		h.from).Scan(&h.assets)
-	if err != nil {
+		`select (select coalesce(array_agg(asset_id), '{}') from ews.asset where configuration_id = $1 and asset_id is not null),
+		        enable is not true and`+led+`from ews.configuration where id = $1`, h.from, int64(lockClass)).Scan(&h.assets, &h.busy)
+	if err != nil || h.busy {
 		return err
 	}
 	rows, err := tx.Query(ctx,
-		`select id, claim_token is not null and claimed_until > now() and exists (
-		          select from pg_locks where locktype = 'advisory' and classid::bigint = $4 and objid::bigint = $1 and objsubid = 2
-		            and granted and database = (select oid from pg_database where datname = current_database()))
+		`select id, claim_token is not null and claimed_until > now() and`+led+`
 		 from ews.meeting
 		 where configuration_id = $1 and id in (
-		   select o.meeting_id from ews.cell c join ews.occurrence o on o.id = c.occurrence_id where c.room_id = any($2)
+		   select o.meeting_id from ews.cell c join ews.occurrence o on o.id = c.occurrence_id where c.room_id = any($3)
 		   union
 		   select o.meeting_id from ews.room r
 		   join ews.asset a on a.configuration_id = $1 and a.provider_id = r.mailbox and a.asset_id is not null
 		   join ews.occurrence o on o.configuration_id = $1 and o.bk_live and o.bk_assets @> array[a.asset_id]
-		   where r.id = any($3))
-		 order by id for update`, h.from, h.former, h.rooms, int64(lockClass))
+		   where r.id = any($4))
+		 order by id for update`, h.from, int64(lockClass), h.former, h.rooms)
 	if err != nil {
 		return err
 	}

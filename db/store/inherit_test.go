@@ -25,6 +25,19 @@ func (o *office) enable(on bool) {
 	o.exec(`update ews.configuration set enable = $2 where id = $1`, o.config, on)
 }
 
+// disable disables the configuration, and whoever leads it is done.
+func (o *office) disable() {
+	o.t.Helper()
+	o.enable(false)
+	require.NoError(o.t, o.term.Close(o.t.Context()))
+}
+
+func (o *office) enableAgain() {
+	o.t.Helper()
+	o.enable(true)
+	o.term = o.lead(o.db)
+}
+
 // polled lets a room be polled now.
 func (o *office) polled(room meeting.RoomID) {
 	o.t.Helper()
@@ -84,7 +97,7 @@ func TestARoomComesWithWhatWasKnownOfIt(t *testing.T) {
 	require.Empty(t, taken, "it belongs to the first")
 	require.Empty(t, waiting)
 
-	first.enable(false)
+	first.disable()
 	taken, waiting = second.takeRooms()
 	require.Equal(t, []meeting.RoomID{rooms[1]}, taken)
 	require.Empty(t, waiting)
@@ -112,7 +125,7 @@ func TestARoomThatComesBackReplacesWhatWasKnownOfIt(t *testing.T) {
 		m.Occurrences[0].BookingWritten(9, first.hour(14), []meeting.AssetID{10, 12}, at.Tick)
 		m.Occurrences[0].Agreed(first.hour(14), []meeting.RoomID{own})
 	})
-	first.enable(false)
+	first.disable()
 	second.takeRooms()
 
 	second.change("a", func(m *meeting.Meeting, at meeting.Moment) {
@@ -125,7 +138,7 @@ func TestARoomThatComesBackReplacesWhatWasKnownOfIt(t *testing.T) {
 		m.Occurrences[0].Agreed(first.hour(15), []meeting.RoomID{rooms[1]})
 	})
 	second.polled(rooms[1])
-	first.enable(true)
+	first.enableAgain()
 	taken, _ := first.takeRooms()
 	require.Equal(t, []meeting.RoomID{rooms[0]}, taken)
 
@@ -144,21 +157,39 @@ func TestARoomThatComesBackReplacesWhatWasKnownOfIt(t *testing.T) {
 func TestARoomWaitsForWorkUnderWay(t *testing.T) {
 	t.Parallel()
 	first, second, rooms := shared(t)
-	first.exec(`update ews.meeting set due_at = case when uid = 'a' then now() end`)
-	claim := first.claim()
+	first.disable()
+	second.takeRooms()
+	second.polled(rooms[1])
+	second.exec(`update ews.meeting set due_at = case when uid = 'a' then now() end where configuration_id = $1`, second.config)
+	claim := second.claim()
+	first.enableAgain()
+	taken, waiting := first.takeRooms()
+	require.Empty(t, taken)
+	require.Equal(t, []meeting.RoomID{rooms[0]}, waiting)
+
+	second.release(claim, second.gen("a"), engine.Release{})
+	taken, waiting = first.takeRooms()
+	require.Equal(t, []meeting.RoomID{rooms[0]}, taken)
+	require.Empty(t, waiting)
+}
+
+// Until it has noticed, the former owner may begin what the new one would not
+// know of.
+func TestARoomWaitsForWhoIsDisabledAndNotDone(t *testing.T) {
+	t.Parallel()
+	first, second, rooms := shared(t)
 	first.enable(false)
 	taken, waiting := second.takeRooms()
 	require.Empty(t, taken)
 	require.Equal(t, []meeting.RoomID{rooms[1]}, waiting)
 
-	first.release(claim, first.gen("a"), engine.Release{})
+	first.disable()
 	taken, waiting = second.takeRooms()
 	require.Equal(t, []meeting.RoomID{rooms[1]}, taken)
 	require.Empty(t, waiting)
 }
 
-// The former owner learns a moment later that it is none any more, or ends a poll
-// then that began before.
+// The former owner ends a poll that began before.
 func TestAPollThatEndsAfterTheHandoverTakesNothingBack(t *testing.T) {
 	t.Parallel()
 	late := func(o *office, room engine.DueRoom) {
@@ -167,7 +198,7 @@ func TestAPollThatEndsAfterTheHandoverTakesNothingBack(t *testing.T) {
 	}
 	first, second, rooms := shared(t)
 	under := first.due(rooms[0])
-	first.enable(false)
+	first.disable()
 	second.takeRooms()
 	second.polled(rooms[1])
 	second.linked("b", 8, 10)
@@ -177,7 +208,7 @@ func TestAPollThatEndsAfterTheHandoverTakesNothingBack(t *testing.T) {
 	require.EqualValues(t, 8, second.only("b").Booking)
 
 	under = second.due(rooms[1])
-	first.enable(true)
+	first.enableAgain()
 	taken, _ = first.takeRooms()
 	require.Len(t, taken, 1)
 	first.polled(rooms[0])
@@ -227,7 +258,7 @@ func TestWhatIsNotTheSameRoomInElionaIsNotTakenOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first, second, _ := shared(t)
-			first.enable(false)
+			first.disable()
 			second.exec(sql)
 			taken, waiting := second.takeRooms()
 			require.Empty(t, taken)
@@ -245,7 +276,7 @@ func TestBookingsOfAnotherProjectAreKept(t *testing.T) {
 	second.read(rooms[1], entry("a", first.hour(9)))
 	second.linked("a", 20, 11)
 	first.exec(`update ews.room set polled_at = now() + interval '1 second' where id = $1`, rooms[0])
-	first.enable(false)
+	first.disable()
 	taken, _ := second.takeRooms()
 	require.Len(t, taken, 1)
 	require.EqualValues(t, 20, second.only("a").Booking)
