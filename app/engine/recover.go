@@ -103,35 +103,6 @@ func (e *Engine) unread(ctx context.Context) (bool, error) {
 	return unread, err
 }
 
-// of returns the booking set aside whose meeting has this reference.
-func (l *linking) of(ref string) (Booking, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b, ok := l.aside[l.refs[ref]]
-	return b.Booking, ok
-}
-
-// recovered counts the bookings that live.
-func (l *linking) recovered(b Booking) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !b.Cancelled {
-		l.live++
-	}
-}
-
-func (l *linking) isForeign(ref string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.foreign[ref]
-}
-
-func (l *linking) setForeign(ref string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.foreign[ref] = true
-}
-
 // vanishedLimit is how many bookings may be unknown to the Booking app without a
 // doubt, unless as many are known.
 const vanishedLimit = 5
@@ -186,12 +157,6 @@ func (e *Engine) findCancelled(ctx context.Context, l *linking) (left bool, err 
 		l.put(b, ref)
 	}
 	return true, nil
-}
-
-func (l *linking) highestListed() meeting.BookingID {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.highest
 }
 
 // findMade looks for the meeting of a booking before one is made, as long as it
