@@ -261,7 +261,7 @@ func (e *Engine) loadRooms(ctx context.Context) error {
 	}
 	for _, id := range waiting {
 		room := rooms[id]
-		room.Retired = true
+		room.Retired, room.Assets = true, nil // as long as it is another one's
 		rooms[id] = room
 	}
 	if maps.EqualFunc(*e.rooms.Load(), rooms, sameRoom) {
