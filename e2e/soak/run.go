@@ -31,12 +31,13 @@ func (o Options) scaled(d time.Duration) time.Duration {
 
 // Times of a round.
 const (
-	roundLength = 150 * time.Second
-	restLimit   = 200 * time.Second // until both sides agree
-	quietTime   = 6 * time.Second   // without a writing request
-	actsPerSec  = 1.6               // of people
-	lookEvery   = 300 * time.Millisecond
-	forgetLimit = 90 * time.Second // until all calendars were read anew
+	roundLength     = 150 * time.Second
+	restLimit       = 200 * time.Second // until both sides agree
+	quietTime       = 6 * time.Second   // without a writing request
+	slowestDecision = 14 * time.Second  // of a room that was asked at the last moment
+	actsPerSec      = 1.6               // of people
+	lookEvery       = 300 * time.Millisecond
+	forgetLimit     = 90 * time.Second // until all calendars were read anew
 )
 
 // Run puts the product under stress, and reports what was done and what was
@@ -157,7 +158,8 @@ func (w *world) verdict(ctx context.Context, r *Report, round int) error {
 // was written for a while. It returns what is wrong when it is not patient any
 // longer.
 func (w *world) untilRest(ctx context.Context) (left []problem, unanswered int, err error) {
-	deadline := time.Now().Add(restLimit)
+	began := time.Now()
+	deadline := began.Add(restLimit)
 	var since time.Time
 	writes := -1
 	for {
@@ -176,7 +178,7 @@ func (w *world) untilRest(ctx context.Context) (left []problem, unanswered int, 
 			since, writes = time.Time{}, now
 		case since.IsZero():
 			since = time.Now()
-		case time.Since(since) > quietTime:
+		case time.Since(since) > quietTime && time.Since(began) > slowestDecision:
 			return nil, unanswered, nil
 		}
 		if time.Now().After(deadline) {

@@ -48,7 +48,7 @@ func (s *Server) publishNew(it *item, mode sendMode) {
 func (s *Server) publishUpdate(before, a *appointment, original time.Time, mode sendMode) {
 	rescheduled := !sameSchedule(before, a)
 	if rescheduled {
-		a.sequence++
+		a.supersede()
 		resetRows(a)
 		for _, e := range a.exceptions {
 			e.sequence = a.sequence
@@ -72,6 +72,16 @@ func (s *Server) publishUpdate(before, a *appointment, original time.Time, mode 
 		}
 		s.sendRequest(to.address, invitation{appt: a.clone(), original: original})
 	}
+}
+
+// supersede gives what is sent about a meeting a number above all that was sent
+// before: who was invited to one occurrence knows the number of that, which is
+// above that of the series if it was moved more often.
+func (a *appointment) supersede() {
+	for _, e := range a.exceptions {
+		a.sequence = max(a.sequence, e.sequence)
+	}
+	a.sequence++
 }
 
 func resetRows(a *appointment) {
@@ -117,7 +127,7 @@ func (s *Server) withdrawAll(a *appointment, original time.Time) {
 // Deleted Items.
 func (s *Server) cancelMeeting(it *item) {
 	s.note(ledger.Cancelled, it.box(), it.appt, time.Time{})
-	it.appt.sequence++
+	it.appt.supersede()
 	it.appt.stamp = s.stampNow()
 	it.appt.cancelled = true
 	it.appt.freeBusy = busyFree

@@ -120,3 +120,22 @@ func TestExceptionsAreCancelledWithTheirSeries(t *testing.T) {
 		require.Equal(t, "Free", e.FreeBusy)
 	}
 }
+
+// A room of one occurrence only, which was moved more often than the series,
+// is told of the end of the series as well.
+func TestWhoHasOneOccurrenceIsToldOfTheEndOfItsSeries(t *testing.T) {
+	s, _ := model(t, Options{})
+	uid := book(t, s, Person{
+		Organizer: alice, Subject: "s", Start: at(2, 9), End: at(2, 10), Rooms: []string{room1},
+		Recurrence: &recurrence.Rule{Kind: "DailyRecurrence", Interval: 1, Count: 3},
+	})
+	require.NoError(t, s.ChangeRooms(alice, uid, at(3, 9), []string{room2}))
+	for hour := 13; hour < 17; hour++ {
+		require.NoError(t, s.Move(alice, uid, at(3, 9), at(3, hour), at(3, hour+1)))
+	}
+	require.NoError(t, s.Settle(t.Context()))
+	require.Len(t, s.Calendars(room2), 1)
+	require.NoError(t, s.Cancel(alice, uid, time.Time{}))
+	require.NoError(t, s.Settle(t.Context()))
+	require.Empty(t, s.Calendars(room2))
+}
