@@ -122,6 +122,12 @@ func (w *world) differences(ctx context.Context) ([]problem, int, error) {
 
 // gone: what a person cancelled is on neither side.
 func (j *judge) gone(t *thing) {
+	if j.askedAgain(t) {
+		if len(j.bookings[t]) > 0 {
+			j.same(t)
+		}
+		return
+	}
 	for _, b := range j.bookings[t] {
 		j.find("I3", t, "it was cancelled in %s, and booking %d is alive", t.by, b.id)
 	}
@@ -132,7 +138,7 @@ func (j *judge) gone(t *thing) {
 	for room := range j.pending[t] {
 		holding = append(holding, room)
 	}
-	if len(holding) > 0 && !j.askedAgain(t) {
+	if len(holding) > 0 {
 		j.find("I3", t, "it was cancelled in %s, and stands in %s", t.by, names(holding))
 	}
 	if _, live := j.copies[t]; live && t.mailbox != partner {
@@ -141,14 +147,14 @@ func (j *judge) gone(t *thing) {
 }
 
 // askedAgain: the app cannot cancel a meeting of a partner, only decline it in the
-// rooms' names. If the partner changes it at the same time, the rooms are asked
-// again, and accept.
+// rooms' names. If the partner changes it at the same time or later, the rooms are
+// asked again, and accept.
 func (j *judge) askedAgain(t *thing) bool {
 	if t.mailbox != partner || t.by != eliona {
 		return false
 	}
 	for _, w := range t.wishes[1:] {
-		if w.side == outlook && t.cancelled.Sub(w.at).Abs() < time.Minute {
+		if w.side == outlook && t.cancelled.Sub(w.at) < time.Minute {
 			return true
 		}
 	}
