@@ -61,6 +61,9 @@ func (e *Engine) setAside(ctx context.Context, asset meeting.AssetID, list []Boo
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.over {
+		return list, nil
+	}
 	l.listed[asset] = true
 	return slices.DeleteFunc(slices.Clone(list), func(b Booking) bool {
 		l.highest = max(l.highest, b.ID)
@@ -93,6 +96,9 @@ func (e *Engine) setAsideShown(ctx context.Context, b Booking) (bool, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.over {
+		return false, nil
+	}
 	l.put(b, e.reference(b.ID))
 	return true, nil
 }
@@ -172,6 +178,9 @@ func (e *Engine) linkLeft(ctx context.Context, l *linking) (over bool, err error
 	}
 	if left, err := e.findCancelled(ctx, l); err != nil || left {
 		return false, err
+	}
+	if !l.end() {
+		return false, nil // a list was read meanwhile
 	}
 	return true, e.store.Linked(ctx)
 }

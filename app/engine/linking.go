@@ -33,6 +33,8 @@ type linking struct {
 	foreign map[string]bool              // references that are none of bookings to be linked
 	highest meeting.BookingID            // that was listed
 	live    int                          // bookings found for meetings of ours
+
+	over bool // nothing is set aside any more
 }
 
 // setAside is a booking that may be linked.
@@ -84,6 +86,14 @@ func (l *linking) unlisted(asset meeting.AssetID) {
 	if l.failed[asset]++; l.failed[asset] >= listFailures {
 		l.listed[asset] = true
 	}
+}
+
+// end ends the linking, unless something is set aside.
+func (l *linking) end() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = l.over || len(l.aside) == 0
+	return l.over
 }
 
 // giveUp takes a booking for a person's wish from now on.
