@@ -169,6 +169,23 @@ func TestTheFirstDateOfASeriesKeepsTheBookingItWasMadeFor(t *testing.T) {
 	})
 }
 
+// Where a mailbox does not let us look for a meeting that may be there, one is
+// made, or not, as for any other booking.
+func TestAMailboxThatRefusesToBeSearchedHoldsUpNoBooking(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		s.book(7)
+		pass(time.Minute)
+		s.loseMappings(t)
+		s.fail(enginetest.Calendar, "Find", func(int, enginetest.Call) *enginetest.Fault {
+			return &enginetest.Fault{Err: &engine.Error{Class: engine.Refused, Code: "ErrorInvalidOperation"}}
+		})
+		added := s.book(0)
+		pass(time.Minute)
+		require.True(t, s.granted(added))
+		s.same(t)
+	})
+}
+
 // A Booking app that knows nothing any more is no reason to cancel all meetings.
 func TestBookingsThatAllVanishedDuringTheLossCancelNothing(t *testing.T) {
 	onStage(t, settings(), func(t *testing.T, s *stage) {

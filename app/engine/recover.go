@@ -171,9 +171,9 @@ func (j *job) findMade(ctx context.Context, o *meeting.Occurrence) (bool, error)
 	for _, mailbox := range slices.Compact(slices.DeleteFunc(mailboxes, func(a meeting.Address) bool { return a == "" })) {
 		made, ok, err := j.calendar.Find(ctx, mailbox, Draft{UID: j.m.UID, Ref: j.m.Ref})
 		switch {
-		case err != nil && classOf(err).Class != NoMailbox:
+		case err != nil && classOf(err).Class != NoMailbox && !refusal(err):
 			return false, err
-		case err != nil || !ok:
+		case err != nil || !ok: // what must not be looked for counts as not there
 		case !made.Live:
 			gone = made
 		default:
