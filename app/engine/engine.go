@@ -94,7 +94,7 @@ type Engine struct {
 
 	writing    chan struct{}           // holds one token for each request that writes bookings
 	linking    atomic.Pointer[linking] // nil once all bookings are known
-	linkedUpTo atomic.Int64            // the highest number of a booking that was listed while they were linked
+	linkedUpTo atomic.Int64            // the highest number of a booking that was ever listed while they were linked
 	wakeLink   chan struct{}
 }
 

@@ -148,7 +148,7 @@ func (e *Engine) linkingLeft(ctx context.Context) error {
 			e.log.WarnContext(ctx, "bookings not linked", "error", err)
 		}
 		if over {
-			e.linkedUpTo.Store(int64(l.highestListed()))
+			e.linkedUpTo.Store(max(e.linkedUpTo.Load(), int64(l.highestListed())))
 			e.linking.Store(nil)
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,4 +52,28 @@ func TestNothingIsSetAsideOnceTheLinkingIsOver(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, over)
 	require.EqualValues(t, 7, l.highestListed())
+}
+
+// A room that is gained later has its own list, of lower numbers perhaps.
+func TestWhatMayHaveAMeetingIsNotForgottenWhenARoomIsGained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &fresh{linked: func(context.Context) {}}
+		e := New(Settings{}, Ports{Store: s, Log: slog.New(slog.DiscardHandler)})
+		e.rooms.Store(&map[meeting.RoomID]meeting.Room{1: {ID: 1, Assets: []meeting.AssetID{10}}})
+		ended := make(chan error)
+		go func() { ended <- e.linkingLeft(ctx) }()
+		for _, highest := range []meeting.BookingID{100, 60} {
+			l := newLinking()
+			l.listed[10], l.highest = true, highest
+			e.linking.Store(l)
+			wake(e.wakeLink)
+			synctest.Wait()
+			require.Nil(t, e.linking.Load())
+		}
+		cancel()
+		require.NoError(t, <-ended)
+		require.True(t, (&job{Engine: e}).mayBeMade(&meeting.Occurrence{Booking: 100}))
+		require.False(t, (&job{Engine: e}).mayBeMade(&meeting.Occurrence{Booking: 101}))
+	})
 }
