@@ -279,7 +279,9 @@ func (c *crowd) moveSeries(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	for _, x := range live {
-		if !c.settled(ctx, x) {
+		// Whether rooms of one date only are told when the series moves, and the
+		// date with it, is not known of Exchange.
+		if !slices.Equal(x.last().rooms, t.series.things[0].wishes[0].rooms) || !c.settled(ctx, x) {
 			return false, nil
 		}
 	}
