@@ -110,3 +110,20 @@ func TestWhatIsClaimedIsWorkedOnThoughTheDatabaseFails(t *testing.T) {
 		require.Len(t, claims, 4)
 	})
 }
+
+func TestAClaimThatWaitedLongIsNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{}
+		q.add(100, true)
+		due := newTray(q)
+		due.taken(t, 4)
+		left := len(q.due)
+		pause(t.Context(), keepClaims+time.Second)
+		imported, _ := due.taken(t, 4)
+		require.Equal(t, 4, imported)
+		require.Less(t, len(q.due), left, "others are claimed")
+		for _, c := range due.claims {
+			require.Less(t, time.Since(c.since), keepClaims)
+		}
+	})
+}

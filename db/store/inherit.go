@@ -121,7 +121,14 @@ func (h *handover) lock(ctx context.Context, tx *transaction) error {
 		h.meetings, h.busy = append(h.meetings, id), h.busy || busy
 		return nil
 	})
-	return err
+	if err != nil || h.busy {
+		return err
+	}
+	// Nor may a worker of the new owner store over what is handed over.
+	return tx.QueryRow(ctx,
+		`select count(*) filter (where claim_token is not null and claimed_until > now()) > 0
+		 from (select mine.claim_token, mine.claimed_until from `+pair+` where theirs.id = any($2) order by mine.id for update of mine) own`,
+		h.to, h.meetings).Scan(&h.busy)
 }
 
 // pair joins meetings of the former owner, theirs, with those of the new one.

@@ -115,6 +115,26 @@ func TestARoomComesWithWhatWasKnownOfIt(t *testing.T) {
 	require.Empty(t, taken, "once")
 }
 
+// What a worker is about to store of a meeting must not replace what is handed
+// over: the meeting has another room, on which it worked before.
+func TestARoomWaitsForWhatItsNewOwnerHasBegun(t *testing.T) {
+	t.Parallel()
+	first, second, rooms := shared(t)
+	hill := second.room("hill@example.com", 12)
+	second.read(hill, entry("a", first.hour(9)))
+	second.exec(`update ews.meeting set due_at = now() where configuration_id = $1`, second.config)
+	claim := second.claim()
+	first.disable()
+	taken, waiting := second.takeRooms()
+	require.Empty(t, taken)
+	require.Equal(t, []meeting.RoomID{rooms[1]}, waiting)
+
+	second.release(claim, second.gen("a"), engine.Release{})
+	taken, waiting = second.takeRooms()
+	require.Equal(t, []meeting.RoomID{rooms[1]}, taken)
+	require.Empty(t, waiting)
+}
+
 // Who gets a room back knew of it what was true before.
 func TestARoomThatComesBackReplacesWhatWasKnownOfIt(t *testing.T) {
 	t.Parallel()
