@@ -34,7 +34,8 @@ const (
 	roundLength     = 150 * time.Second
 	restLimit       = 200 * time.Second // until both sides agree
 	quietTime       = 6 * time.Second   // without a writing request
-	slowestDecision = 14 * time.Second  // of a room that was asked at the last moment
+	slowestDecision = 20 * time.Second  // of a room that was asked at the last moment
+	doubtTime       = 100 * time.Second // until the app does not wait any longer for rooms that disagree
 	actsPerSec      = 1.6               // of people
 	lookEvery       = 300 * time.Millisecond
 	forgetLimit     = 90 * time.Second // until all calendars were read anew
@@ -178,7 +179,7 @@ func (w *world) untilRest(ctx context.Context) (left []problem, unanswered int, 
 			since, writes = time.Time{}, now
 		case since.IsZero():
 			since = time.Now()
-		case time.Since(since) > quietTime && time.Since(began) > slowestDecision:
+		case time.Since(since) > quietTime && time.Since(began) > undecidedTime(unanswered):
 			return nil, unanswered, nil
 		}
 		if time.Now().After(deadline) {
@@ -194,6 +195,15 @@ func (w *world) untilRest(ctx context.Context) (left []problem, unanswered int, 
 			return nil, 0, ctx.Err()
 		}
 	}
+}
+
+// undecidedTime is how long things may change by themselves: those that no room
+// has decided about are not compared, and may still be decided.
+func undecidedTime(unanswered int) time.Duration {
+	if unanswered > 0 {
+		return doubtTime
+	}
+	return slowestDecision
 }
 
 // busy tells what the app still has to do; empty if nothing.
