@@ -104,3 +104,9 @@ func (w *world) requestedWrites() (n int64) {
 	}
 	return n
 }
+
+// linked tells whether every configuration knows which bookings belong to its
+// meetings. Until then it looks for the meeting of a booking before it makes one.
+func (w *world) linked() bool {
+	return w.sql(`select count(*) from ews.configuration where linked_at is null`) == 0
+}

@@ -168,6 +168,7 @@ func TestAPausedOwnerSendsNothingASecondTime(t *testing.T) {
 	owner, other := r.owner()
 	old := sockets(t, owner)
 
+	r.until("all bookings are known", r.linked)
 	// A new access token takes a while: that is between recording and sending.
 	require.NoError(t, r.Control.RevokeTokens(t.Context()))
 	r.fault(map[string]any{

@@ -521,6 +521,7 @@ func TestStopsInTheMiddle(t *testing.T) {
 func stopsInTheMiddle(t *testing.T, delay time.Duration) {
 	t.Helper()
 	w := newWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms"}}, nil)
+	w.until("all bookings are known", w.linked)
 	require.NoError(t, w.Control.Fault(ctx(t), map[string]any{
 		"service": "exchange", "kind": "delay", "delayMilliseconds": delay.Milliseconds(),
 	}))
