@@ -96,11 +96,6 @@ func (o *Occurrence) Wrote(c Copy, add, remove []RoomID, at Moment) {
 			forget(&o.Cells[i])
 		}
 	}
-	for i := range o.Cells {
-		if cell := &o.Cells[i]; cell.SeenAt.IsZero() {
-			cell.SeenAt = at.Now // it was asked before anybody looked
-		}
-	}
 }
 
 // Looked records what the organizer's copy says; at.Now is when the read
