@@ -123,6 +123,21 @@ func TestBookingsChangedDuringTheLossAreCarriedOver(t *testing.T) {
 	}
 }
 
+// Two configurations of two projects may list the same rooms. What the other one
+// made of its bookings are meetings like any other.
+func TestTheMeetingOfABookingInAnotherProjectIsLeftAlone(t *testing.T) {
+	onStage(t, settings(), func(t *testing.T, s *stage) {
+		id := s.book(0, s.Rooms()[0])
+		pass(2 * time.Minute)
+		writes := s.Writes()
+		s.loseMappings(t, func() { s.GiveAway(id, 9001) })
+		pass(5 * time.Minute)
+		require.True(t, s.live(id))
+		require.Len(t, s.Bookings(), 2, "the room is taken here, too")
+		require.Equal(t, writes+1, s.Writes(), "its booking is all that is written")
+	})
+}
+
 // The same where a person is told of before the lists or the calendars were read.
 func TestABookingChangedWhileRoomsAreReadIsNotMadeTwice(t *testing.T) {
 	onStage(t, settings(), func(t *testing.T, s *stage) {

@@ -107,9 +107,8 @@ func (e *Engine) unread(ctx context.Context) (bool, error) {
 // doubt, unless as many are known.
 const vanishedLimit = 5
 
-// findCancelled finds the bookings of meetings of ours that no list has: those
-// that were cancelled, or are elsewhere by now. It tells whether meetings are left
-// that wait for that.
+// findCancelled finds the bookings of meetings of ours that no list has because
+// they were cancelled. It tells whether meetings are left that wait for that.
 func (e *Engine) findCancelled(ctx context.Context, l *linking) (left bool, err error) {
 	unread, err := e.unread(ctx)
 	if err != nil || unread && time.Since(l.began) < linkTime {
@@ -150,7 +149,10 @@ func (e *Engine) findCancelled(ctx context.Context, l *linking) (left bool, err 
 	}
 	for ref := range refs {
 		b, ok := found[ref]
-		if !ok || doubt && b.Cancelled {
+		// One in assets of others may be another configuration's, of another project:
+		// the meeting is booked in ours as well.
+		others := !b.Cancelled && len(e.roomsHeld(b.Assets)) == 0
+		if !ok || others || doubt && b.Cancelled {
 			l.foreign[ref] = true
 			continue
 		}

@@ -226,6 +226,15 @@ func (w *World) ChangeRooms(id meeting.BookingID, rooms []meeting.Address, d *Di
 	}
 }
 
+// GiveAway has a booking be one in another project, of whose assets the process
+// knows nothing.
+func (w *World) GiveAway(id meeting.BookingID, assets ...meeting.AssetID) {
+	defer w.lock()()
+	w.note("- booking %d is one of other assets: %v", id, assets)
+	b := w.app.find(id)
+	b.Assets, b.of, b.wish = assets, Slot{}, wish{}
+}
+
 // CancelBooking cancels a booking in Eliona.
 func (w *World) CancelBooking(id meeting.BookingID, d *Dice) {
 	defer w.lock()()
