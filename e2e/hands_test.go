@@ -2,11 +2,8 @@ package e2e
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"ews/e2e/stage"
 )
 
 // TestASharedRoomChangesHands is P23 where the configuration that works on a
@@ -14,42 +11,8 @@ import (
 // happened while nobody worked on the room, and nothing happens twice.
 func TestASharedRoomChangesHands(t *testing.T) {
 	t.Parallel()
-	w := bareWorld(t, stage.Options{Simulator: []string{"-decision-delay", "300ms"}})
-	first := w.configure(map[string]any{"assetFilter": named("^Room [123]$")})
-	w.until("its rooms are assets", func() bool { return len(w.names("10")) == 3 })
-	second := w.configure(map[string]any{
-		"clientId": "", "clientSecret": "", "tenantId": "", "username": `EXAMPLE\eliona`, "password": "secret",
-		"assetFilter": named("^Room [345]$"),
-	})
-	w.until("each room is one asset", func() bool { return len(w.names("10")) == 5 })
-	w.until("both are at work", func() bool { return w.active(first) && w.active(second) })
-	everythingOnce := func(what string, bookings int) {
-		t.Helper()
-		w.settles(2*time.Second, what, func() bool {
-			live := w.live()
-			for _, b := range live {
-				if !w.once(b.Start) || len(w.metAt(b.Organizer, b.Start)) != 1 {
-					return false
-				}
-			}
-			return len(live) == bookings && w.agreed()
-		})
-	}
-
-	var mine int32
-	t.Run("P23 P39 P46 P47 a shared room is worked on once", func(t *testing.T) {
-		mine = w.eliona(alice, w.at(6), room3)
-		w.outlook(bob, w.at(7), room3)
-		w.outlook(bob, w.at(8), room2, room3)
-		w.eliona(alice, w.at(9), room4)
-		w.outlook(carol, w.at(10), room4, room5)
-		w.until("Eliona's are meetings", func() bool { return w.acceptedAt(alice, w.at(6), room3) && w.acceptedAt(alice, w.at(9), room4) })
-		w.until("Outlook's are bookings, also those with several rooms", func() bool {
-			return w.once(w.at(7)) && w.once(w.at(8)) && len(w.bookedAt(w.at(8))[0].AssetIDs) == 2 && w.once(w.at(10))
-		})
-		everythingOnce("everything is there once", 5)
-		require.EqualValues(t, 2, w.requests("exchange", "CreateItem"))
-	})
+	w := newSharedRoom(t)
+	t.Run("P23 P39 P46 P47 a shared room is worked on once", func(*testing.T) { w.workedOnOnce() })
 
 	t.Run("P23 P20 P40 P42 P51 P52 another configuration takes over", func(t *testing.T) {
 		dropped := w.eliona(carol, w.at(17), room3)
@@ -58,15 +21,15 @@ func TestASharedRoomChangesHands(t *testing.T) {
 		w.until("they are in step", func() bool {
 			return w.acceptedAt(carol, w.at(17), room3) && w.once(w.at(18)) && w.once(w.at(19))
 		})
-		w.put(second, map[string]any{"enable": false})
-		w.put(first, map[string]any{"enable": false})
-		w.until("both rest", func() bool { return !w.active(first) && !w.active(second) })
-		w.moveBooking(mine, w.at(11))
+		w.put(w.second, map[string]any{"enable": false})
+		w.put(w.first, map[string]any{"enable": false})
+		w.until("both rest", func() bool { return !w.active(w.first) && !w.active(w.second) })
+		w.moveBooking(w.mine, w.at(11))
 		w.moveBooking(w.bookedAt(w.at(7))[0].ID, w.at(20))
 		w.cancelBooking(dropped)
 		w.moveMeeting(bob, follows.UID, w.at(21))
 		w.cancelBooking(w.bookedAt(w.at(19))[0].ID)
-		w.put(second, map[string]any{"enable": true})
+		w.put(w.second, map[string]any{"enable": true})
 		w.until("what happened in between is carried over", func() bool {
 			return w.acceptedAt(alice, w.at(11), room3) && len(w.metAt(alice, w.at(6))) == 0 &&
 				w.acceptedAt(bob, w.at(20), room3) && len(w.metAt(bob, w.at(7))) == 0 &&
@@ -80,23 +43,23 @@ func TestASharedRoomChangesHands(t *testing.T) {
 	})
 
 	t.Run("P23 P21 P40 P42 and the first takes back", func(t *testing.T) {
-		w.put(second, map[string]any{"enable": false})
-		w.until("the other rests", func() bool { return !w.active(second) })
-		w.moveBooking(mine, w.at(22))
-		w.put(first, map[string]any{"enable": true})
-		w.put(second, map[string]any{"enable": true})
+		w.put(w.second, map[string]any{"enable": false})
+		w.until("the other rests", func() bool { return !w.active(w.second) })
+		w.moveBooking(w.mine, w.at(22))
+		w.put(w.first, map[string]any{"enable": true})
+		w.put(w.second, map[string]any{"enable": true})
 		w.until("what happened in between is carried over", func() bool { return w.acceptedAt(alice, w.at(22), room3) && len(w.metAt(alice, w.at(11))) == 0 })
-		w.until("it is at work", func() bool { return w.active(first) })
+		w.until("it is at work", func() bool { return w.active(w.first) })
 		taken := w.outlook(bob, w.at(14), room3)
 		w.until("the room is worked on", func() bool { return w.once(w.at(14)) })
 		w.moveMeeting(bob, taken.UID, w.at(15))
-		w.moveBooking(mine, w.at(16))
+		w.moveBooking(w.mine, w.at(16))
 		w.until("meetings of all times are followed", func() bool { return w.once(w.at(15)) && w.acceptedAt(alice, w.at(16), room3) })
-		everythingOnce("nothing is doubled", 8)
-		w.cancelBooking(mine)
+		w.everythingOnce("nothing is doubled", 8)
+		w.cancelBooking(w.mine)
 		w.cancelMeeting(bob, taken.UID)
-		everythingOnce("nothing is left", 6)
-		require.Empty(t, w.get(first)["statusCode"])
-		require.Empty(t, w.get(second)["statusCode"])
+		w.everythingOnce("nothing is left", 6)
+		require.Empty(t, w.get(w.first)["statusCode"])
+		require.Empty(t, w.get(w.second)["statusCode"])
 	})
 }

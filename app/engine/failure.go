@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -75,7 +76,7 @@ func (e *Engine) report(ctx context.Context, side string, failure *Error) {
 	if failure == nil {
 		delete(e.failing, side)
 		for key := range e.broken {
-			if len(key) > len(side) && key[:len(side)] == side {
+			if ofSide(key, side) {
 				e.recovered(ctx, key)
 			}
 		}
@@ -113,7 +114,7 @@ func (e *Engine) lasts(side string, failure *Error) bool {
 		return false
 	}
 	for key := range e.broken {
-		if len(key) > len(side) && key[:len(side)] == side {
+		if ofSide(key, side) {
 			return false
 		}
 	}
@@ -124,6 +125,9 @@ func (e *Engine) lasts(side string, failure *Error) bool {
 	}
 	return time.Since(since) >= limit
 }
+
+// ofSide tells whether a key of what is broken is about the side.
+func ofSide(key, side string) bool { return strings.HasPrefix(key, side+" ") }
 
 func (e *Engine) recovered(ctx context.Context, key string) {
 	delete(e.broken, key)

@@ -189,10 +189,10 @@ func (p *planner) occurrence(o *meeting.Occurrence) {
 	if p.over(o, e, k, b) {
 		return
 	}
-	cancelledInEliona := o.Booking != 0 && !k.live
+	cancelledInEliona, considering := o.Booking != 0 && !k.live, p.considering(o)
 	switch {
-	case cancelledInEliona && (e.live || o.Copy == meeting.CopyLive || len(p.considering(o)) > 0):
-		rooms := append(e.all(), p.considering(o)...)
+	case cancelledInEliona && (e.live || o.Copy == meeting.CopyLive || len(considering) > 0):
+		rooms := append(e.all(), considering...)
 		slices.Sort(rooms)
 		p.add(Op{Kind: CancelMeeting, Occurrence: o.ID, Rooms: slices.Compact(rooms)})
 	case len(e.orphans) > 0:

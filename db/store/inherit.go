@@ -134,9 +134,8 @@ func (h *handover) lock(ctx context.Context, tx *transaction) error {
 // pair joins meetings of the former owner, theirs, with those of the new one.
 const pair = ` ews.meeting theirs join ews.meeting mine on mine.configuration_id = $1 and mine.uid = theirs.uid `
 
-// cellColumns are all of a cell but its place.
-const cellColumns = `base_in, seen, seen_start, seen_end, seen_sequence, item_id, change_key, invited, answer,
-	answered_at, answered_as, seen_at`
+// handedCells are all columns of a cell but its place.
+const handedCells = cellColumns + `, seen_at`
 
 // carry copies the records. What is at rest is looked at once the rooms had time
 // to be read.
@@ -172,15 +171,15 @@ func (h *handover) carry(ctx context.Context, tx *transaction) error {
 		  on conflict (meeting_id, recurrence_key) do update set (` + occurrenceColumns + `) = (` + prefixed("excluded", occurrenceColumns) + `)
 		  where not o.bk_live or o.booking_id is not distinct from excluded.booking_id or o.bk_assets <@ $3`,
 			[]any{h.to, h.meetings, h.assets}},
-		{`insert into ews.cell (occurrence_id, room_id, ` + cellColumns + `)
-		  select o.id, w.room, ` + prefixed("y", cellColumns) + `
+		{`insert into ews.cell (occurrence_id, room_id, ` + handedCells + `)
+		  select o.id, w.room, ` + prefixed("y", handedCells) + `
 		  from ` + pair + ` join ews.occurrence x on x.meeting_id = theirs.id
 		  join ews.occurrence o on o.meeting_id = mine.id and o.recurrence_key = x.recurrence_key
 		    and o.booking_id is not distinct from x.booking_id
 		  join ews.cell y on y.occurrence_id = x.id
 		  join unnest($3::bigint[], $4::bigint[]) as w (room, former) on w.former = y.room_id
 		  where theirs.id = any($2)
-		  on conflict (occurrence_id, room_id) do update set (` + cellColumns + `) = (` + prefixed("excluded", cellColumns) + `)`,
+		  on conflict (occurrence_id, room_id) do update set (` + handedCells + `) = (` + prefixed("excluded", handedCells) + `)`,
 			[]any{h.to, h.meetings, h.rooms, h.former}},
 		// How these ended is found out by whoever works on the meeting.
 		{`insert into ews.operation (meeting_id, occurrence_id, side, kind, mailbox, assets, starts_at, ends_at,

@@ -115,6 +115,9 @@ func (t *Term) queueOccurrences(batch *pgx.Batch, records []*record) {
 	}
 }
 
+// cellColumns are those beside the keys and the moment, which has a default.
+const cellColumns = `base_in, seen, seen_start, seen_end, seen_sequence, item_id, change_key, invited, answer, answered_at, answered_as`
+
 type cellRow struct {
 	Occurrence meeting.OccurrenceID `json:"occurrence_id"`
 	Room       meeting.RoomID       `json:"room_id"`
@@ -139,22 +142,25 @@ type cellRows struct {
 
 func (rows *cellRows) collect(was, o *meeting.Occurrence) {
 	for _, c := range o.Cells {
-		row := cellRow{
-			Occurrence: o.ID, Room: c.Room, BaseIn: c.BaseIn,
-			Seen: c.Seen, SeenStart: orNull(c.SeenSpan.Start), SeenEnd: orNull(c.SeenSpan.End), Sequence: c.Sequence,
-			Item: c.Item, ChangeKey: c.ChangeKey, Invited: c.Invited,
-			Answer: c.Answer, AnsweredAt: orNull(c.AnsweredAt), SeenAt: orNull(c.SeenAt), AnsweredAs: c.AnsweredAs,
-		}
 		var old *meeting.Cell
 		if was != nil {
 			old = was.CellOf(c.Room)
 		}
 		switch {
 		case old == nil:
-			rows.added = append(rows.added, row)
+			rows.added = append(rows.added, cellRowOf(o, c))
 		case *old != c:
-			rows.changed = append(rows.changed, row)
+			rows.changed = append(rows.changed, cellRowOf(o, c))
 		}
+	}
+}
+
+func cellRowOf(o *meeting.Occurrence, c meeting.Cell) cellRow {
+	return cellRow{
+		Occurrence: o.ID, Room: c.Room, BaseIn: c.BaseIn,
+		Seen: c.Seen, SeenStart: orNull(c.SeenSpan.Start), SeenEnd: orNull(c.SeenSpan.End), Sequence: c.Sequence,
+		Item: c.Item, ChangeKey: c.ChangeKey, Invited: c.Invited,
+		Answer: c.Answer, AnsweredAt: orNull(c.AnsweredAt), SeenAt: orNull(c.SeenAt), AnsweredAs: c.AnsweredAs,
 	}
 }
 
@@ -174,10 +180,8 @@ func (rows *cellRows) queue(batch *pgx.Batch) {
 	}
 	if len(rows.added) > 0 {
 		batch.Queue(
-			`insert into ews.cell (occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
-			                       item_id, change_key, invited, answer, answered_at, seen_at, answered_as)
-			 select occurrence_id, room_id, base_in, seen, seen_start, seen_end, seen_sequence,
-			        item_id, change_key, invited, answer, answered_at, coalesce(seen_at, now()), answered_as
+			`insert into ews.cell (occurrence_id, room_id, `+cellColumns+`, seen_at)
+			 select occurrence_id, room_id, `+cellColumns+`, coalesce(seen_at, now())
 			 from jsonb_populate_recordset(null::ews.cell, $1::jsonb)`, rows.added)
 	}
 }

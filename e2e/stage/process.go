@@ -117,7 +117,7 @@ func (p *process) stop() error {
 	select {
 	case <-p.done:
 		return nil
-	case <-time.After(25 * time.Second): // on a machine that is busy with other tests
+	case <-time.After(12 * time.Second):
 		return errors.Join(fmt.Errorf("%s did not end when asked to", filepath.Base(p.cmd.Path)), p.kill())
 	}
 }
