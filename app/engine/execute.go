@@ -59,12 +59,12 @@ func (j *job) settle(ctx context.Context, op plan.Op) error {
 
 // answered believes that a room shows what it accepted, as its line in the
 // organizer's copy says. Its calendar is read again if it may tell otherwise: it
-// was read since the copy was, and did not show it, or it stopped showing it
-// before the question was asked, and the line may be older than that.
+// was read since the copy was, and did not show it; or what is known of it is
+// from before the question, as the line may be, or from after it.
 func (j *job) answered(o *meeting.Occurrence, op plan.Op, at meeting.Moment) {
 	var doubtful []meeting.RoomID
 	for _, c := range o.Cells {
-		if c.Seen == meeting.None && (c.SeenAt.Before(o.AskedAt) || j.reading.since(c.Room, o.CopyCheckedAt)) {
+		if c.Seen == meeting.None && (!c.SeenAt.Equal(o.AskedAt) || j.reading.since(c.Room, o.CopyCheckedAt)) {
 			doubtful = append(doubtful, c.Room)
 		}
 	}

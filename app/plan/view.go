@@ -154,6 +154,9 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 			e.declined[c.Room] = true
 		default:
 			e.waiting[c.Room] = true
+			if until := o.AskedAt.Add(p.Policy.Confirm); c.Answer == meeting.Accepted && p.Now.Before(until) {
+				p.wake(until)
+			}
 		}
 	}
 }
@@ -182,7 +185,8 @@ func puzzling(o *meeting.Occurrence, c meeting.Cell) bool {
 // leftSince: the room let go of the entry since it was asked. When somebody else
 // asked is not known: a room that shows nothing may have accepted before, and is
 // read anew. Beyond what is read of its calendar it shows nothing anyway;
-// then its answer counts once it had time to give another.
+// then its answer counts once it had time to give another. So it does where the
+// calendar cannot be read: nothing else will tell, until it can.
 func (p *planner) leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
 	before := o.AskedBy == meeting.Them && !c.AnsweredAt.IsZero()
 	switch {
@@ -191,7 +195,7 @@ func (p *planner) leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
 	case p.Window.Valid() && !p.Window.Overlaps(o.CopySpan):
 		return before && p.Now.Before(o.AskedAt.Add(p.Policy.Confirm))
 	}
-	return before || c.SeenAt.After(o.AskedAt)
+	return before || c.SeenAt.After(o.AskedAt) && p.Now.Before(o.AskedAt.Add(p.Policy.Confirm))
 }
 
 // calendars: at rest the rooms' own calendars are the truth. A room of the base
