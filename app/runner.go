@@ -35,8 +35,8 @@ type runner struct {
 
 var errStopped = errors.New("stopped by the supervisor")
 
-// newRunner starts a configuration. It fails with store.ErrTaken while another
-// process works on it.
+// newRunner starts a configuration, which begins to end when ctx does. It fails
+// with store.ErrTaken while another process works on it.
 func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *slog.Logger) (*runner, error) {
 	if c.SecretError != nil {
 		return nil, c.SecretError
@@ -75,7 +75,7 @@ func (s *supervisor) newRunner(ctx context.Context, c conf.Configuration, log *s
 	}
 	board := &agenda.Board{Zone: c.Zone(), Source: term, Assets: s.eliona, Log: log}
 	sign := &place.Sign{Rooms: term, Directory: calendar, Assets: s.eliona, Log: log}
-	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	running, cancel := context.WithCancelCause(ctx)
 	r := &runner{
 		version: c.Version, term: term, cancel: cancel, done: make(chan struct{}), lookAtRooms: e.LookAtRooms,
 		close: func() {

@@ -183,7 +183,9 @@ func (s *session) unlock(ctx context.Context, config meeting.ConfigID) error {
 		}
 		_, err := conn.Exec(ctx, `select pg_advisory_unlock($1, $2)`, int32(lockClass), int32(config))
 		if err != nil && !conn.IsClosed() {
-			err = errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			err = errors.Join(err, conn.Close(closing))
 		}
 		return err
 	})
