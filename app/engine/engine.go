@@ -93,6 +93,9 @@ type Engine struct {
 	held     sync.Once    // warns of meetings that are held back
 
 	writing    chan struct{}           // holds one token for each request that writes bookings
+	importing  chan struct{}           // and this for each of an import
+	imports    atomic.Int32            // meetings of an import that are worked on
+	imported   chan struct{}           // tells that one of them is done
 	linking    atomic.Pointer[linking] // nil once all bookings are known
 	linkedUpTo atomic.Int64            // the highest number of a booking that was ever listed while they were linked
 	wakeLink   chan struct{}
@@ -115,10 +118,10 @@ func New(s Settings, p Ports) *Engine {
 		s.GiveUpAfter = 10 * time.Minute
 	}
 	if s.Workers == 0 {
-		s.Workers = 12
+		s.Workers = 16
 	}
 	if s.Writes == 0 {
-		s.Writes = 8
+		s.Writes = 10
 	}
 	if s.Readers == 0 {
 		s.Readers = 16
@@ -138,8 +141,8 @@ func New(s Settings, p Ports) *Engine {
 		wakeWork: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 		wakeWatch: make(chan struct{}, 1), wakeRooms: make(chan struct{}, 1), wakeLink: make(chan struct{}, 1), reading: newReaders(s.Readers), tempo: newTempo(s),
 		watched: make(chan []meeting.AssetID, 1), inbox: newInbox(),
-		writing: make(chan struct{}, s.Writes),
-		health:  make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{}, failing: map[string]time.Time{},
+		writing: make(chan struct{}, s.Writes), importing: make(chan struct{}, s.Writes-s.Writes/reserved), imported: make(chan struct{}, 1),
+		health: make(chan struct{}, 1), broken: map[string]bool{}, worked: map[string]bool{}, failing: map[string]time.Time{},
 	}
 	e.rooms.Store(&map[meeting.RoomID]meeting.Room{})
 	return e
@@ -204,22 +207,15 @@ func pause(ctx context.Context, d time.Duration) bool {
 // pauseOr waits until d has passed or something wakes it, and reports false if
 // ctx ended first.
 func pauseOr(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
-	_, ok := pauseOrWake(ctx, d, wake)
-	return ok
-}
-
-// pauseOrWake also tells whether it was woken.
-func pauseOrWake(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken, ok bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return false, false
+		return false
 	case <-wake:
-		woken = true
 	case <-timer.C:
 	}
-	return woken, ctx.Err() == nil
+	return ctx.Err() == nil
 }
 
 func wake(c chan struct{}) {

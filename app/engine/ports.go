@@ -271,6 +271,9 @@ type Store interface {
 
 	// Claim claims due meetings, most urgent first.
 	Claim(ctx context.Context, limit int) ([]Claim, error)
+	// ClaimUrgent claims those of no import. Something may have happened with
+	// meetings of one since they were claimed: they are claimed anew then.
+	ClaimUrgent(ctx context.Context, limit int, claimed []Claim) ([]Claim, error)
 	// Load returns a claimed meeting.
 	Load(ctx context.Context, c Claim) (Loaded, error)
 	// Unknown returns those bookings that belong to no meeting and were not

@@ -23,6 +23,7 @@ type tray struct {
 	engine *Engine
 	claims []heldClaim
 	looked time.Time
+	look   bool // something became due
 }
 
 type heldClaim struct {
@@ -30,18 +31,30 @@ type heldClaim struct {
 	since time.Time
 }
 
-// take returns up to n claimed meetings, the urgent ones first.
-func (t *tray) take(ctx context.Context, n int) ([]Claim, error) {
-	var err error
-	if len(t.claims) < n || awake(t.engine.wakeWork) || time.Since(t.looked) > lookBetween {
-		err = t.claim(ctx, n)
-	}
+// take returns up to n claimed meetings, the urgent ones first, and of those of an
+// import only so many.
+func (t *tray) take(ctx context.Context, n, imports int) ([]Claim, error) {
 	t.claims = slices.DeleteFunc(t.claims, func(c heldClaim) bool { return time.Since(c.since) > keepClaims })
-	some := make([]Claim, min(n, len(t.claims)))
-	for i := range some {
-		some[i] = t.claims[i].Claim
+	var err error
+	look := awake(t.engine.wakeWork) || t.look || time.Since(t.looked) > lookBetween
+	switch {
+	case imports > 0 && len(t.claims) < min(n, imports):
+		err = t.claim(ctx, n)
+	case look:
+		err = t.claimUrgent(ctx, n)
 	}
-	t.claims = t.claims[len(some):]
+	t.look = false
+	var some []Claim
+	t.claims = slices.DeleteFunc(t.claims, func(c heldClaim) bool {
+		if len(some) >= n || c.Import && imports <= 0 {
+			return false
+		}
+		if c.Import {
+			imports--
+		}
+		some = append(some, c.Claim)
+		return true
+	})
 	return some, err
 }
 
@@ -53,15 +66,33 @@ func (t *tray) claim(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
-		for _, c := range claims {
-			t.claims = append(t.claims, heldClaim{c, t.looked})
-		}
-		slices.SortStableFunc(t.claims, func(a, b heldClaim) int { return a.order() - b.order() })
+		t.put(claims)
 		if ahead > 0 || len(claims) < n || !claims[n-1].Import || len(t.claims) >= importAhead {
 			return nil
 		}
 		ahead = importAhead
 	}
+}
+
+func (t *tray) claimUrgent(ctx context.Context, n int) error {
+	t.looked = time.Now()
+	held := make([]Claim, 0, len(t.claims))
+	for _, c := range t.claims {
+		held = append(held, c.Claim)
+	}
+	claims, err := t.engine.store.ClaimUrgent(ctx, n, held)
+	t.put(claims)
+	return err
+}
+
+// put lays claims down, the urgent ones first. One that is claimed anew is held
+// once.
+func (t *tray) put(claims []Claim) {
+	for _, c := range claims {
+		t.claims = slices.DeleteFunc(t.claims, func(old heldClaim) bool { return old.Meeting == c.Meeting })
+		t.claims = append(t.claims, heldClaim{c, t.looked})
+	}
+	slices.SortStableFunc(t.claims, func(a, b heldClaim) int { return a.order() - b.order() })
 }
 
 func (c Claim) order() int {

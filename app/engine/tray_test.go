@@ -16,9 +16,10 @@ import (
 // queue is a Store of which only the due meetings are used.
 type queue struct {
 	Store
-	due    []Claim
-	asked  int
-	broken error
+	due     []Claim
+	changed []meeting.ID // since they were claimed
+	asked   int
+	broken  error
 }
 
 func (q *queue) Claim(_ context.Context, limit int) ([]Claim, error) {
@@ -27,6 +28,24 @@ func (q *queue) Claim(_ context.Context, limit int) ([]Claim, error) {
 	n := min(limit, len(q.due))
 	claims := q.due[:n]
 	q.due = q.due[n:]
+	return claims, q.broken
+}
+
+func (q *queue) ClaimUrgent(_ context.Context, limit int, claimed []Claim) ([]Claim, error) {
+	q.asked++
+	var claims []Claim
+	for _, c := range claimed {
+		if slices.Contains(q.changed, c.Meeting) {
+			claims = append(claims, Claim{Meeting: c.Meeting, Token: "anew"})
+		}
+	}
+	q.due = slices.DeleteFunc(q.due, func(c Claim) bool {
+		if c.Import || len(claims) == limit {
+			return false
+		}
+		claims = append(claims, c)
+		return true
+	})
 	return claims, q.broken
 }
 
@@ -42,7 +61,7 @@ func newTray(q *queue) *tray {
 
 func (t *tray) taken(test *testing.T, n int) (imported, urgent int) {
 	test.Helper()
-	claims, err := t.take(test.Context(), n)
+	claims, err := t.take(test.Context(), n, n)
 	require.NoError(test, err)
 	for _, c := range claims {
 		if c.Import {
@@ -97,6 +116,43 @@ func TestWhatIsUrgentGoesBeforeAnImport(t *testing.T) {
 	})
 }
 
+func TestAnImportLeavesWorkersForWhatIsUrgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{}
+		q.add(100, true)
+		due := newTray(q)
+		imports := func(n, free int) int {
+			claims, err := due.take(t.Context(), n, free)
+			require.NoError(t, err)
+			return len(claims)
+		}
+		require.Equal(t, 3, imports(4, 3))
+		require.Zero(t, imports(4, 0))
+		asked := q.asked
+		require.Equal(t, 1, imports(4, 1))
+		require.Equal(t, asked, q.asked, "those that were claimed ahead are enough")
+
+		q.add(2, false)
+		due.look = true
+		_, urgent := due.taken(t, 2)
+		require.Equal(t, 2, urgent)
+	})
+}
+
+func TestWhatAPersonChangesOfAnImportIsUrgent(t *testing.T) {
+	q := &queue{}
+	q.add(40, true)
+	due := newTray(q)
+	due.taken(t, 4)
+	last := due.claims[len(due.claims)-1]
+	q.changed = []meeting.ID{last.Meeting}
+	due.look = true
+	claims, err := due.take(t.Context(), 1, 1)
+	require.NoError(t, err)
+	require.Equal(t, []Claim{{Meeting: last.Meeting, Token: "anew"}}, claims)
+	require.False(t, slices.ContainsFunc(due.claims, func(c heldClaim) bool { return c.Meeting == last.Meeting }), "it is claimed once")
+}
+
 func TestWhatIsClaimedIsWorkedOnThoughTheDatabaseFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &queue{}
@@ -105,7 +161,7 @@ func TestWhatIsClaimedIsWorkedOnThoughTheDatabaseFails(t *testing.T) {
 		due.taken(t, 4)
 		q.broken, q.due = errors.New("down"), nil
 		pause(t.Context(), lookBetween+time.Millisecond)
-		claims, err := due.take(t.Context(), 4)
+		claims, err := due.take(t.Context(), 4, 4)
 		require.ErrorIs(t, err, q.broken)
 		require.Len(t, claims, 4)
 	})

@@ -17,6 +17,10 @@ import (
 // come to rest cannot keep a worker from the others.
 const maxSteps = 40
 
+// One in so many workers, and requests to the Booking app, is for what is not of
+// an import: people wait for that, however slow the other side is.
+const reserved = 4
+
 // How often due meetings are looked for while nothing tells of any: often as long
 // as something happened of late.
 const (
@@ -57,7 +61,7 @@ func (e *Engine) working(ctx context.Context) error {
 		if n == 0 {
 			return firstError(failed)
 		}
-		claims, err := due.take(ctx, n)
+		claims, err := due.take(ctx, n, e.freeForImports())
 		if err != nil && fatal(ctx, err) {
 			return err
 		}
@@ -68,8 +72,12 @@ func (e *Engine) working(ctx context.Context) error {
 			free <- struct{}{}
 		}
 		for _, c := range claims {
+			begun := e.begin(c)
 			workers.Go(func() {
-				defer func() { free <- struct{}{} }()
+				defer func() {
+					begun()
+					free <- struct{}{}
+				}()
 				if err := e.work(operations, ctx.Done(), c); err != nil && fatal(operations, err) {
 					select {
 					case failed <- err:
@@ -92,13 +100,35 @@ func (e *Engine) working(ctx context.Context) error {
 		if time.Since(active) > quietAfter {
 			wait = lookSeldom
 		}
-		woken, ok := pauseOrWake(ctx, wait, e.wakeWork)
-		if !ok {
-			return nil
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-e.imported:
+		case <-e.wakeWork:
+			due.look, active = true, time.Now()
+		case <-timer.C:
 		}
-		if woken {
-			active = time.Now()
-		}
+		timer.Stop()
+	}
+}
+
+// freeForImports is how many more meetings of imports may be worked on: the fewer
+// the more rooms are being read, for that comes first.
+func (e *Engine) freeForImports() int {
+	few := e.Workers / reserved
+	return max(1, few, e.Workers-few-e.reading.count()) - int(e.imports.Load())
+}
+
+// begin counts the meetings of imports; what it returns is to be called when the
+// work is done.
+func (e *Engine) begin(c Claim) (done func()) {
+	if !c.Import {
+		return func() {}
+	}
+	e.imports.Add(1)
+	return func() {
+		e.imports.Add(-1)
+		wake(e.imported)
 	}
 }
 

@@ -47,17 +47,29 @@ func (j *job) writeBookings(ctx context.Context, op plan.Op) error {
 // mayWrite waits until the Booking app may be asked to write; what it returns is
 // to be called when it answered. It is false if no further operation is to begin.
 // There are more workers than requests at once, so that the database's part of
-// some meetings is done while others wait for the Booking app. An import may
-// still occupy them all: what is urgent waits until one is free then.
+// some meetings is done while others wait for the Booking app.
 func (j *job) mayWrite(ctx context.Context) (written func(), ok bool) {
-	select {
-	case j.writing <- struct{}{}:
-	case <-j.stop:
-		return nil, false
-	case <-ctx.Done():
+	seats := []chan struct{}{j.writing}
+	if j.claim.Import {
+		seats = []chan struct{}{j.importing, j.writing}
+	}
+	for i, seat := range seats {
+		select {
+		case seat <- struct{}{}:
+			continue
+		case <-j.stop:
+		case <-ctx.Done():
+		}
+		for _, taken := range seats[:i] {
+			<-taken
+		}
 		return nil, false
 	}
-	return sync.OnceFunc(func() { <-j.writing }), true
+	return sync.OnceFunc(func() {
+		for _, seat := range seats {
+			<-seat
+		}
+	}), true
 }
 
 // writeApart writes bookings of the meeting's group, and those that the Booking

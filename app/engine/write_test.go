@@ -48,6 +48,23 @@ func TestOnlySoManyWriteBookingsAtOnce(t *testing.T) {
 	})
 }
 
+func TestAnImportWritesNotAsManyBookingsAtOnce(t *testing.T) {
+	e := New(Settings{Writes: 4}, Ports{})
+	imported := &job{Engine: e, claim: Claim{Import: true}}
+	for range 3 {
+		_, ok := imported.mayWrite(t.Context())
+		require.True(t, ok)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, ok := imported.mayWrite(ended)
+	require.False(t, ok)
+	written, ok := (&job{Engine: e}).mayWrite(t.Context())
+	require.True(t, ok, "one is left for what people wait for")
+	written()
+	require.Len(t, e.writing, 3)
+}
+
 // When the process is to end, what waits for the Booking app does not begin when
 // that answers another one.
 func TestWhoWaitsToWriteBeginsNothingOnceStopped(t *testing.T) {

@@ -58,6 +58,34 @@ func TestEachMeetingIsClaimedOnce(t *testing.T) {
 	require.Len(t, claimed, meetings)
 }
 
+// What happened with a meeting of an import makes it urgent, be it claimed or not.
+func TestUrgentWorkIsClaimedThoughAnImportIs(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.read(o.room("lake@example.com", 10), entry("a", o.hour(1)), entry("b", o.hour(2)), entry("c", o.hour(3)))
+	o.exec(`update ews.meeting set priority = 2, due_at = now() - interval '1s'`)
+	none, err := o.term.ClaimUrgent(t.Context(), 10, nil)
+	require.NoError(t, err)
+	require.Empty(t, none)
+
+	held, err := o.term.Claim(t.Context(), 2)
+	require.NoError(t, err)
+	require.Len(t, held, 2)
+	o.exec(`update ews.meeting set priority = 0 where id = $1`, held[0].Meeting)
+	none, err = o.term.ClaimUrgent(t.Context(), 10, held[1:])
+	require.NoError(t, err)
+	require.Empty(t, none, "another one may be at work on it")
+	anew, err := o.term.ClaimUrgent(t.Context(), 10, held)
+	require.NoError(t, err)
+	require.Len(t, anew, 1)
+	require.Equal(t, held[0].Meeting, anew[0].Meeting)
+	require.False(t, anew[0].Import)
+	_, err = o.term.Load(t.Context(), held[0])
+	require.ErrorIs(t, err, engine.ErrClaimLost)
+	_, err = o.term.Load(t.Context(), anew[0])
+	require.NoError(t, err)
+}
+
 func TestTheMostUrgentWorkComesFirst(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -116,16 +116,17 @@ func TestAFormerOwnerChangesNothing(t *testing.T) {
 			_, err := stale.SaveDelta(ctx, due, engine.Delta{}, true, next)
 			return err
 		},
-		"SaveWindow": func(ctx context.Context) error { _, err := stale.SaveWindow(ctx, window); return err },
-		"RoomFailed": func(ctx context.Context) error { return stale.RoomFailed(ctx, room, "x", next) },
-		"Claim":      func(ctx context.Context) error { _, err := stale.Claim(ctx, 1); return err },
-		"Load":       func(ctx context.Context) error { _, err := stale.Load(ctx, claim); return err },
-		"Begin":      func(ctx context.Context) error { _, err := stale.Begin(ctx, claim, engine.Intent{}); return err },
-		"Apply":      func(ctx context.Context) error { return stale.Apply(ctx, claim, nil, nil) },
-		"Decided":    func(ctx context.Context) error { return stale.Decided(ctx, claim, operation) },
-		"Conclude":   func(ctx context.Context) error { _, err := stale.Conclude(ctx, claim, nil, nil); return err },
-		"Fail":       func(ctx context.Context) error { return stale.Fail(ctx, claim, operation, "x") },
-		"Release":    func(ctx context.Context) error { return stale.Release(ctx, claim, 1, engine.Release{}) },
+		"SaveWindow":  func(ctx context.Context) error { _, err := stale.SaveWindow(ctx, window); return err },
+		"RoomFailed":  func(ctx context.Context) error { return stale.RoomFailed(ctx, room, "x", next) },
+		"Claim":       func(ctx context.Context) error { _, err := stale.Claim(ctx, 1); return err },
+		"ClaimUrgent": func(ctx context.Context) error { _, err := stale.ClaimUrgent(ctx, 1, nil); return err },
+		"Load":        func(ctx context.Context) error { _, err := stale.Load(ctx, claim); return err },
+		"Begin":       func(ctx context.Context) error { _, err := stale.Begin(ctx, claim, engine.Intent{}); return err },
+		"Apply":       func(ctx context.Context) error { return stale.Apply(ctx, claim, nil, nil) },
+		"Decided":     func(ctx context.Context) error { return stale.Decided(ctx, claim, operation) },
+		"Conclude":    func(ctx context.Context) error { _, err := stale.Conclude(ctx, claim, nil, nil); return err },
+		"Fail":        func(ctx context.Context) error { return stale.Fail(ctx, claim, operation, "x") },
+		"Release":     func(ctx context.Context) error { return stale.Release(ctx, claim, 1, engine.Release{}) },
 		"SaveAssets": func(ctx context.Context) error {
 			return stale.SaveAssets(ctx, []engine.Asset{{Project: "1", GAI: "g"}})
 		},

@@ -425,7 +425,7 @@ func (w *World) Random(sides, database int) func(Call) *Fault {
 			return nil
 		}
 		if c.Port == Store {
-			if c.Method == "Claim" {
+			if c.Method == "Claim" || c.Method == "ClaimUrgent" {
 				return &Fault{Err: errDatabase} // after it, the meetings rest until their claims end
 			}
 			return &Fault{Err: errDatabase, After: w.roll(2) == 0}
