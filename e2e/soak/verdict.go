@@ -108,7 +108,7 @@ func (w *world) differences(ctx context.Context) ([]problem, int, error) {
 	}
 	for _, t := range w.book.things {
 		switch {
-		case !t.live():
+		case !t.live() && !j.tooLate(t):
 			j.gone(t)
 		case len(s.pending[t]) > 0:
 			j.unanswered++
@@ -144,6 +144,20 @@ func (j *judge) gone(t *thing) {
 	if _, live := j.copies[t]; live && t.mailbox != partner {
 		j.find("I3", t, "it was cancelled in %s, and stands in the calendar of %s", t.by, name(t.mailbox))
 	}
+}
+
+// tooLate: a group was cancelled in Eliona when this date had no booking any more,
+// because a room had declined it. What its organizer has of it is not cancelled.
+func (j *judge) tooLate(t *thing) bool {
+	if t.by != eliona || t.series == nil || !j.refused(t) {
+		return false
+	}
+	for _, b := range j.history.bookings {
+		if b.thing == t && (b.live || b.ended.By != client) {
+			return false
+		}
+	}
+	return true
 }
 
 // askedAgain: the app cannot cancel a meeting of a partner, only decline it in the
