@@ -64,7 +64,7 @@ const handoverStep = time.Second
 func (e *Engine) awaitDiscovery(ctx context.Context, until time.Time) error {
 	for {
 		wait := max(0, time.Until(until))
-		if e.handover {
+		if e.handover.Load() {
 			wait = min(wait, handoverStep)
 		}
 		if !pauseOr(ctx, wait, e.wakeRooms) || !time.Now().Before(until) {

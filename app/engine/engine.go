@@ -86,8 +86,8 @@ type Engine struct {
 
 	doubt    bool // the last reconciliation was suspicious
 	relisted bool // the room list may have changed since bookings were compared because of that
-	handover bool // rooms are about to be taken over from another configuration
 
+	handover atomic.Bool  // rooms are about to be taken over from another configuration
 	connects atomic.Int64 // to the Booking app: a look that began before one may have missed what happened until then
 	compared atomic.Bool  // the lists of bookings were read in this run
 	held     sync.Once    // warns of meetings that are held back
@@ -250,7 +250,7 @@ func (e *Engine) loadRooms(ctx context.Context) error {
 	if len(taken) > 0 {
 		e.log.InfoContext(ctx, "rooms taken over from another configuration", "rooms", len(taken))
 	}
-	e.handover = len(waiting) > 0
+	e.handover.Store(len(waiting) > 0)
 	rooms, err := e.store.Rooms(ctx)
 	if err != nil {
 		return err

@@ -59,8 +59,9 @@ func (j *job) settle(ctx context.Context, op plan.Op) error {
 
 // answered believes that a room shows what it accepted, as its line in the
 // organizer's copy says. Its calendar is read again if it may tell otherwise: it
-// was read since the copy was, and did not show it; or what is known of it is
-// from before the question, as the line may be, or from after it.
+// was read since the copy was, and did not show it; or that it shows nothing was
+// not noted with the question (see Wrote), but seen before, when the line may be
+// as old, or since.
 func (j *job) answered(o *meeting.Occurrence, op plan.Op, at meeting.Moment) {
 	var doubtful []meeting.RoomID
 	for _, c := range o.Cells {

@@ -36,7 +36,7 @@ func TestBookingsAreLinkedWhereNothingWasTakenOverAfterAll(t *testing.T) {
 	s.rooms, s.waiting = rooms(meeting.Room{Assets: []meeting.AssetID{20}}), []meeting.RoomID{2}
 	require.NoError(t, e.loadRooms(t.Context()))
 	require.True(t, e.room(2).Retired)
-	require.True(t, e.handover)
+	require.True(t, e.handover.Load())
 	require.Nil(t, e.linking.Load())
 
 	s.rooms, s.waiting = rooms(meeting.Room{Assets: []meeting.AssetID{20}}), nil
@@ -46,4 +46,26 @@ func TestBookingsAreLinkedWhereNothingWasTakenOverAfterAll(t *testing.T) {
 	require.NotNil(t, l)
 	require.True(t, l.wereListed([]meeting.AssetID{10}))
 	require.False(t, l.wereListed([]meeting.AssetID{20}))
+}
+
+// What a booking's assets stand for is not known before all of them are there.
+func TestRoomsAreCompleteWithAnAssetInEachProject(t *testing.T) {
+	for name, test := range map[string]struct {
+		room     meeting.Room
+		handover bool
+		missing  bool
+	}{
+		"in each":                     {room: meeting.Room{Assets: []meeting.AssetID{10, 11}}},
+		"in one of two":               {room: meeting.Room{Assets: []meeting.AssetID{10}}, missing: true},
+		"in none: it is not wanted":   {room: meeting.Room{}},
+		"retired":                     {room: meeting.Room{Assets: []meeting.AssetID{10}, Retired: true}},
+		"others are about to be ours": {room: meeting.Room{Assets: []meeting.AssetID{10, 11}}, handover: true, missing: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := New(Settings{Projects: []string{"east", "west"}}, Ports{})
+			e.rooms.Store(&map[meeting.RoomID]meeting.Room{1: test.room})
+			e.handover.Store(test.handover)
+			require.Equal(t, test.missing, e.assetsMissing())
+		})
+	}
 }

@@ -269,11 +269,12 @@ type Store interface {
 	// under way only the number is told: what is known may be outdated.
 	BookingsOf(ctx context.Context, asset meeting.AssetID, span meeting.Span) ([]Booking, error)
 
-	// Claim claims due meetings, most urgent first.
-	Claim(ctx context.Context, limit int) ([]Claim, error)
-	// ClaimUrgent claims those of no import. Something may have happened with
-	// meetings of one since they were claimed: they are claimed anew then.
-	ClaimUrgent(ctx context.Context, limit int, claimed []Claim) ([]Claim, error)
+	// Claim claims due meetings, most urgent first. Among them are those of again:
+	// claims that were not begun and will not be.
+	Claim(ctx context.Context, limit int, again []Claim) ([]Claim, error)
+	// ClaimUrgent claims only those of no import, and so of those claims the ones
+	// about whose meetings something became known since.
+	ClaimUrgent(ctx context.Context, limit int, again []Claim) ([]Claim, error)
 	// Load returns a claimed meeting.
 	Load(ctx context.Context, c Claim) (Loaded, error)
 	// Unknown returns those bookings that belong to no meeting and were not

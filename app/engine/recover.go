@@ -111,7 +111,7 @@ const vanishedLimit = 5
 // they were cancelled. It tells whether meetings are left that wait for that.
 func (e *Engine) findCancelled(ctx context.Context, l *linking) (left bool, err error) {
 	unread, err := e.unread(ctx)
-	if err != nil || unread && time.Since(l.began) < linkTime {
+	if err != nil || (unread || e.assetsMissing()) && time.Since(l.began) < linkTime {
 		return true, err
 	}
 	uids, err := e.store.Unbooked(ctx)
@@ -159,6 +159,17 @@ func (e *Engine) findCancelled(ctx context.Context, l *linking) (left bool, err 
 		l.put(b, ref)
 	}
 	return true, nil
+}
+
+// assetsMissing tells whether rooms are about to get assets: those of a booking may
+// be among them.
+func (e *Engine) assetsMissing() bool {
+	for _, room := range *e.rooms.Load() {
+		if n := len(room.Assets); !room.Retired && n > 0 && n < len(e.Projects) {
+			return true
+		}
+	}
+	return e.handover.Load()
 }
 
 // findMade looks for the meeting of a booking before one is made, as long as it

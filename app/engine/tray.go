@@ -13,7 +13,7 @@ const (
 	importAhead = 40
 	lookBetween = 100 * time.Millisecond
 	// keepClaims is how long a claim waits to be begun at most: it has to last
-	// until the work is done.
+	// until the work is done. Then the meeting is claimed again.
 	keepClaims = time.Minute
 )
 
@@ -22,8 +22,9 @@ const (
 type tray struct {
 	engine *Engine
 	claims []heldClaim
+	lapsed []Claim // held for too long
 	looked time.Time
-	look   bool // something became due
+	look   bool // something became due, or more may be
 }
 
 type heldClaim struct {
@@ -34,16 +35,22 @@ type heldClaim struct {
 // take returns up to n claimed meetings, the urgent ones first, and of those of an
 // import only so many.
 func (t *tray) take(ctx context.Context, n, imports int) ([]Claim, error) {
-	t.claims = slices.DeleteFunc(t.claims, func(c heldClaim) bool { return time.Since(c.since) > keepClaims })
-	var err error
+	t.claims = slices.DeleteFunc(t.claims, func(c heldClaim) bool {
+		late := time.Since(c.since) > keepClaims
+		if late {
+			t.lapsed = append(t.lapsed, c.Claim)
+		}
+		return late
+	})
 	look := awake(t.engine.wakeWork) || t.look || time.Since(t.looked) > lookBetween
+	t.look = false
+	var err error
 	switch {
 	case imports > 0 && len(t.claims) < min(n, imports):
 		err = t.claim(ctx, n)
 	case look:
 		err = t.claimUrgent(ctx, n)
 	}
-	t.look = false
 	var some []Claim
 	t.claims = slices.DeleteFunc(t.claims, func(c heldClaim) bool {
 		if len(some) >= n || c.Import && imports <= 0 {
@@ -62,7 +69,7 @@ func (t *tray) claim(ctx context.Context, n int) error {
 	t.looked = time.Now()
 	ahead := 0
 	for {
-		claims, err := t.engine.store.Claim(ctx, max(n, ahead))
+		claims, err := t.engine.store.Claim(ctx, max(n, ahead), t.lapsed)
 		if err != nil {
 			return err
 		}
@@ -76,20 +83,22 @@ func (t *tray) claim(ctx context.Context, n int) error {
 
 func (t *tray) claimUrgent(ctx context.Context, n int) error {
 	t.looked = time.Now()
-	held := make([]Claim, 0, len(t.claims))
+	held := slices.Clone(t.lapsed)
 	for _, c := range t.claims {
 		held = append(held, c.Claim)
 	}
 	claims, err := t.engine.store.ClaimUrgent(ctx, n, held)
 	t.put(claims)
+	t.look = len(claims) == n
 	return err
 }
 
-// put lays claims down, the urgent ones first. One that is claimed anew is held
+// put lays claims down, the urgent ones first. One that is claimed again is held
 // once.
 func (t *tray) put(claims []Claim) {
 	for _, c := range claims {
 		t.claims = slices.DeleteFunc(t.claims, func(old heldClaim) bool { return old.Meeting == c.Meeting })
+		t.lapsed = slices.DeleteFunc(t.lapsed, func(old Claim) bool { return old.Meeting == c.Meeting })
 		t.claims = append(t.claims, heldClaim{c, t.looked})
 	}
 	slices.SortStableFunc(t.claims, func(a, b heldClaim) int { return a.order() - b.order() })

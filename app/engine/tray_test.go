@@ -18,12 +18,14 @@ type queue struct {
 	Store
 	due     []Claim
 	changed []meeting.ID // since they were claimed
+	added   int
 	asked   int
 	broken  error
 }
 
-func (q *queue) Claim(_ context.Context, limit int) ([]Claim, error) {
+func (q *queue) Claim(_ context.Context, limit int, again []Claim) ([]Claim, error) {
 	q.asked++
+	q.due = append(slices.Clone(again), q.due...)
 	slices.SortStableFunc(q.due, func(a, b Claim) int { return a.order() - b.order() })
 	n := min(limit, len(q.due))
 	claims := q.due[:n]
@@ -31,10 +33,10 @@ func (q *queue) Claim(_ context.Context, limit int) ([]Claim, error) {
 	return claims, q.broken
 }
 
-func (q *queue) ClaimUrgent(_ context.Context, limit int, claimed []Claim) ([]Claim, error) {
+func (q *queue) ClaimUrgent(_ context.Context, limit int, again []Claim) ([]Claim, error) {
 	q.asked++
 	var claims []Claim
-	for _, c := range claimed {
+	for _, c := range again {
 		if slices.Contains(q.changed, c.Meeting) {
 			claims = append(claims, Claim{Meeting: c.Meeting, Token: "anew"})
 		}
@@ -51,7 +53,8 @@ func (q *queue) ClaimUrgent(_ context.Context, limit int, claimed []Claim) ([]Cl
 
 func (q *queue) add(n int, imported bool) {
 	for range n {
-		q.due = append(q.due, Claim{Meeting: meeting.ID(len(q.due) + 1), Import: imported})
+		q.added++
+		q.due = append(q.due, Claim{Meeting: meeting.ID(q.added), Import: imported})
 	}
 }
 
@@ -153,6 +156,21 @@ func TestWhatAPersonChangesOfAnImportIsUrgent(t *testing.T) {
 	require.False(t, slices.ContainsFunc(due.claims, func(c heldClaim) bool { return c.Meeting == last.Meeting }), "it is claimed once")
 }
 
+func TestAllThatIsUrgentGoesBeforeAnImport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{}
+		q.add(40, true)
+		due := newTray(q)
+		due.taken(t, 4)
+		q.add(20, false)
+		due.look = true
+		for range 5 {
+			imported, urgent := due.taken(t, 4)
+			require.Equal(t, []int{0, 4}, []int{imported, urgent})
+		}
+	})
+}
+
 func TestWhatIsClaimedIsWorkedOnThoughTheDatabaseFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &queue{}
@@ -167,17 +185,19 @@ func TestWhatIsClaimedIsWorkedOnThoughTheDatabaseFails(t *testing.T) {
 	})
 }
 
+// Its meeting is claimed again: nobody else could until the claim ends.
 func TestAClaimThatWaitedLongIsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &queue{}
-		q.add(100, true)
+		q.add(40, true)
 		due := newTray(q)
 		due.taken(t, 4)
-		left := len(q.due)
+		require.Empty(t, q.due)
 		pause(t.Context(), keepClaims+time.Second)
 		imported, _ := due.taken(t, 4)
 		require.Equal(t, 4, imported)
-		require.Less(t, len(q.due), left, "others are claimed")
+		require.Empty(t, due.lapsed)
+		require.Len(t, due.claims, 32)
 		for _, c := range due.claims {
 			require.Less(t, time.Since(c.since), keepClaims)
 		}

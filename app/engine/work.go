@@ -72,10 +72,10 @@ func (e *Engine) working(ctx context.Context) error {
 			free <- struct{}{}
 		}
 		for _, c := range claims {
-			begun := e.begin(c)
+			done := e.begin(c)
 			workers.Go(func() {
 				defer func() {
-					begun()
+					done()
 					free <- struct{}{}
 				}()
 				if err := e.work(operations, ctx.Done(), c); err != nil && fatal(operations, err) {
@@ -113,7 +113,7 @@ func (e *Engine) working(ctx context.Context) error {
 }
 
 // freeForImports is how many more meetings of imports may be worked on: the fewer
-// the more rooms are being read, for that comes first.
+// the more rooms are being polled or read, for that comes first.
 func (e *Engine) freeForImports() int {
 	few := e.Workers / reserved
 	return max(1, few, e.Workers-few-e.reading.count()) - int(e.imports.Load())

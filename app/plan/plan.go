@@ -309,7 +309,9 @@ func (p *planner) await(o *meeting.Occurrence, e exchangeView) {
 		}
 		step = 5 * time.Minute
 		for room := range e.waiting {
-			if c := o.CellOf(room); c != nil && c.Answer != meeting.Tentative {
+			c := o.CellOf(room)
+			answered := c != nil && (c.Answer == meeting.Tentative || c.Answer == meeting.Accepted && o.AskedBy == meeting.Us)
+			if c != nil && !answered {
 				p.plan.Findings = append(p.plan.Findings, Finding{Occurrence: o.ID, Room: room, Code: CodeNoAnswer})
 			}
 		}

@@ -154,11 +154,22 @@ func (p *planner) askedCopy(o *meeting.Occurrence, e *exchangeView) {
 			e.declined[c.Room] = true
 		default:
 			e.waiting[c.Room] = true
-			if until := o.AskedAt.Add(p.Policy.Confirm); c.Answer == meeting.Accepted && p.Now.Before(until) {
-				p.wake(until)
+			if c.Answer == meeting.Accepted {
+				p.confirm(o, e)
 			}
 		}
 	}
+}
+
+// confirm has the organizer's copy read once more when a room that accepted had
+// time to show it.
+func (p *planner) confirm(o *meeting.Occurrence, e *exchangeView) {
+	until := o.AskedAt.Add(p.Policy.Confirm)
+	if p.Now.Before(until) {
+		p.wake(until)
+		return
+	}
+	e.ask = e.ask || o.CopyCheckedAt.Before(until)
 }
 
 // behind: the room shows another time than the one a person asked it for, nobody
@@ -182,11 +193,12 @@ func puzzling(o *meeting.Occurrence, c meeting.Cell) bool {
 	}
 }
 
-// leftSince: the room let go of the entry since it was asked. When somebody else
-// asked is not known: a room that shows nothing may have accepted before, and is
-// read anew. Beyond what is read of its calendar it shows nothing anyway;
-// then its answer counts once it had time to give another. So it does where the
-// calendar cannot be read: nothing else will tell, until it can.
+// leftSince: the room let go of the entry since it was asked, or, where it never
+// showed any, nobody saw it yet. When somebody else asked is not known: a room that
+// shows nothing may have accepted before, and is read anew. Beyond what is read of
+// its calendar it shows nothing anyway; then its answer counts once it had time to
+// give another. So does one to our own question that the copy still tells of then:
+// the calendar may be one that cannot be read, and nothing else will tell.
 func (p *planner) leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
 	before := o.AskedBy == meeting.Them && !c.AnsweredAt.IsZero()
 	switch {
@@ -195,7 +207,7 @@ func (p *planner) leftSince(o *meeting.Occurrence, c meeting.Cell) bool {
 	case p.Window.Valid() && !p.Window.Overlaps(o.CopySpan):
 		return before && p.Now.Before(o.AskedAt.Add(p.Policy.Confirm))
 	}
-	return before || c.SeenAt.After(o.AskedAt) && p.Now.Before(o.AskedAt.Add(p.Policy.Confirm))
+	return before || c.SeenAt.After(o.AskedAt) && o.CopyCheckedAt.Before(o.AskedAt.Add(p.Policy.Confirm))
 }
 
 // calendars: at rest the rooms' own calendars are the truth. A room of the base

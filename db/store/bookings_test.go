@@ -290,7 +290,7 @@ func TestBookingsOfAnAsset(t *testing.T) {
 	require.Equal(t, []engine.Booking{both}, of(11))
 	require.Empty(t, of(12))
 
-	claims, err := o.term.Claim(t.Context(), 10)
+	claims, err := o.term.Claim(t.Context(), 10, nil)
 	require.NoError(t, err)
 	claim := claims[slices.IndexFunc(claims, func(c engine.Claim) bool { return o.load(c).Meeting.Occurrences[0].Booking == 5 })]
 	open, err := o.term.Begin(t.Context(), claim, engine.Intent{Side: meeting.Eliona, Kind: plan.WriteBookings})

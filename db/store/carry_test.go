@@ -40,7 +40,7 @@ func BenchmarkCarry(b *testing.B) {
 		var claims []engine.Claim
 		var loaded engine.Loaded
 		var op engine.Operation
-		step("claim", func() (err error) { claims, err = o.term.Claim(ctx, 1); return err })
+		step("claim", func() (err error) { claims, err = o.term.Claim(ctx, 1, nil); return err })
 		require.Len(b, claims, 1)
 		c := claims[0]
 		step("load", func() (err error) { loaded, err = o.term.Load(ctx, c); return err })

@@ -37,7 +37,7 @@ func TestEachMeetingIsClaimedOnce(t *testing.T) {
 	claimed := map[meeting.ID]string{}
 	require.NoError(t, inParallel(t, 20, func(ctx context.Context, _ int) error {
 		for {
-			got, err := o.term.Claim(ctx, 7)
+			got, err := o.term.Claim(ctx, 7, nil)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func TestUrgentWorkIsClaimedThoughAnImportIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none)
 
-	held, err := o.term.Claim(t.Context(), 2)
+	held, err := o.term.Claim(t.Context(), 2, nil)
 	require.NoError(t, err)
 	require.Len(t, held, 2)
 	o.exec(`update ews.meeting set priority = 0 where id = $1`, held[0].Meeting)

@@ -23,7 +23,7 @@ func everything(t *testing.T) (o *office, writes map[string]func(context.Context
 	o.notify(engine.Notice{Subject: "exchange", Code: "down"}, engine.Notice{Subject: "s", Code: "due"})
 	o.hurry()
 	ctx, term := t.Context(), o.term
-	claims, err := term.Claim(ctx, 2)
+	claims, err := term.Claim(ctx, 2, nil)
 	require.NoError(t, err)
 	require.Len(t, claims, 2)
 	open, err := term.Begin(ctx, claims[0], engine.Intent{Side: meeting.Exchange, Kind: plan.CreateMeeting, Mailbox: "anna@example.com"})
@@ -80,7 +80,7 @@ func everything(t *testing.T) (o *office, writes map[string]func(context.Context
 		"TakeMessages": func(ctx context.Context) error { _, err := term.TakeMessages(ctx, 10); return err },
 		"SaveReceipt":  func(ctx context.Context) error { return term.SaveReceipt(ctx, notice, "receipt") },
 		"Postpone":     func(ctx context.Context) error { return term.Postpone(ctx, notice, time.Hour) },
-		"Claim":        func(ctx context.Context) error { _, err := term.Claim(ctx, 10); return err },
+		"Claim":        func(ctx context.Context) error { _, err := term.Claim(ctx, 10, nil); return err },
 		"Report":       func(ctx context.Context) error { _, err := term.Report(ctx, store.Report{Heard: next}); return err },
 		"Clean":        term.Clean,
 		"Resync":       func(ctx context.Context) error { _, err := o.db.Resync(ctx, o.config, ""); return err },

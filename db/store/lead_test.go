@@ -118,7 +118,7 @@ func TestAFormerOwnerChangesNothing(t *testing.T) {
 		},
 		"SaveWindow":  func(ctx context.Context) error { _, err := stale.SaveWindow(ctx, window); return err },
 		"RoomFailed":  func(ctx context.Context) error { return stale.RoomFailed(ctx, room, "x", next) },
-		"Claim":       func(ctx context.Context) error { _, err := stale.Claim(ctx, 1); return err },
+		"Claim":       func(ctx context.Context) error { _, err := stale.Claim(ctx, 1, nil); return err },
 		"ClaimUrgent": func(ctx context.Context) error { _, err := stale.ClaimUrgent(ctx, 1, nil); return err },
 		"Load":        func(ctx context.Context) error { _, err := stale.Load(ctx, claim); return err },
 		"Begin":       func(ctx context.Context) error { _, err := stale.Begin(ctx, claim, engine.Intent{}); return err },

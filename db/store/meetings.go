@@ -25,22 +25,20 @@ const owned = `with owner as materialized (
 	select true from ews.configuration where id = $1 and owner_epoch = $2 for key share) `
 
 // Claim implements engine.Store.
-func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
-	return t.claim(ctx, `and `+unclaimed, limit)
+func (t *Term) Claim(ctx context.Context, limit int, again []engine.Claim) ([]engine.Claim, error) {
+	return t.claim(ctx, limit, again, priorityArchive)
 }
 
 // ClaimUrgent implements engine.Store.
-func (t *Term) ClaimUrgent(ctx context.Context, limit int, claimed []engine.Claim) ([]engine.Claim, error) {
-	tokens := make([]string, 0, len(claimed))
-	for _, c := range claimed {
-		tokens = append(tokens, c.Token)
-	}
-	return t.claim(ctx, `and priority < $5 and (`+unclaimed+` or claim_token = any($6::text[]::uuid[]))`, limit, tokens)
+func (t *Term) ClaimUrgent(ctx context.Context, limit int, again []engine.Claim) ([]engine.Claim, error) {
+	return t.claim(ctx, limit, again, priorityChange)
 }
 
-const unclaimed = `(claimed_until is null or claimed_until < now())`
-
-func (t *Term) claim(ctx context.Context, which string, limit int, more ...any) ([]engine.Claim, error) {
+func (t *Term) claim(ctx context.Context, limit int, again []engine.Claim, lowest int) ([]engine.Claim, error) {
+	tokens := make([]string, 0, len(again))
+	for _, c := range again {
+		tokens = append(tokens, c.Token)
+	}
 	var claims []engine.Claim
 	err := repeated(func() error {
 		rows, err := t.db.pool.Query(ctx,
@@ -48,7 +46,8 @@ func (t *Term) claim(ctx context.Context, which string, limit int, more ...any) 
 			   update ews.meeting m
 			   set claim_token = gen_random_uuid(), claimed_until = now() + $4::interval
 			   from (select id from ews.meeting
-			         where configuration_id = $1 and due_at <= now() `+which+`
+			         where configuration_id = $1 and due_at <= now() and priority <= $6
+			           and (claimed_until is null or claimed_until < now() or claim_token = any($7::text[]::uuid[]))
 			           and exists (select from owner)
 			         order by priority, due_at limit $3 for update skip locked) due
 			   where m.id = due.id
@@ -56,7 +55,7 @@ func (t *Term) claim(ctx context.Context, which string, limit int, more ...any) 
 			 select coalesce(id, 0), coalesce(claim_token::text, ''), coalesce(attempts, 0), failing_since,
 			        coalesce(extract(epoch from now() - wanted_at), 0)::float8, coalesce(priority = $5, false)
 			 from owner left join claimed on true order by priority, due_at`,
-			append([]any{t.config, t.epoch, limit, claimTime, priorityArchive}, more...)...)
+			t.config, t.epoch, limit, claimTime, priorityArchive, lowest, tokens)
 		if err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func TestABookingMadeWhileOneOfItsRoomsWasGoneIsLookedAtWhenItReturns(t *testing
 
 func claims(o *office) []engine.Claim {
 	o.t.Helper()
-	claims, err := o.term.Claim(o.t.Context(), 10)
+	claims, err := o.term.Claim(o.t.Context(), 10, nil)
 	require.NoError(o.t, err)
 	return claims
 }

@@ -222,7 +222,7 @@ func entry(uid meeting.UID, span meeting.Span) meeting.Sighting {
 func (o *office) claim() engine.Claim {
 	o.t.Helper()
 	o.hurry()
-	claims, err := o.term.Claim(o.t.Context(), 10)
+	claims, err := o.term.Claim(o.t.Context(), 10, nil)
 	require.NoError(o.t, err)
 	require.Len(o.t, claims, 1)
 	return claims[0]

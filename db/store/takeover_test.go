@@ -171,7 +171,7 @@ func TestAConfigurationIsDeletedUnderWork(t *testing.T) {
 			case 3:
 				_, err = o.term.ObserveBooking(ctx, booking)
 			case 4:
-				_, err = o.term.Claim(ctx, 1)
+				_, err = o.term.Claim(ctx, 1, nil)
 			case 5:
 				err = o.term.Notify(ctx, []engine.Notice{{Subject: "s", Code: "c"}})
 			case 6:

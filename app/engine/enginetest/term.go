@@ -83,22 +83,22 @@ func (t *Term) Tick(ctx context.Context) (meeting.Tick, error) {
 }
 
 // Claim implements engine.Store.
-func (t *Term) Claim(ctx context.Context, limit int) ([]engine.Claim, error) {
-	return t.claim(ctx, "Claim", limit, func(*row) bool { return true }, nil)
+func (t *Term) Claim(ctx context.Context, limit int, again []engine.Claim) ([]engine.Claim, error) {
+	return t.claim(ctx, "Claim", limit, again, priorityArchive)
 }
 
 // ClaimUrgent implements engine.Store.
-func (t *Term) ClaimUrgent(ctx context.Context, limit int, claimed []engine.Claim) ([]engine.Claim, error) {
-	return t.claim(ctx, "ClaimUrgent", limit, func(r *row) bool { return r.priority < priorityArchive }, claimed)
+func (t *Term) ClaimUrgent(ctx context.Context, limit int, again []engine.Claim) ([]engine.Claim, error) {
+	return t.claim(ctx, "ClaimUrgent", limit, again, priorityChange)
 }
 
-func (t *Term) claim(ctx context.Context, method string, limit int, which func(*row) bool, claimed []engine.Claim) ([]engine.Claim, error) {
+func (t *Term) claim(ctx context.Context, method string, limit int, again []engine.Claim, lowest int) ([]engine.Claim, error) {
 	claims, err := tx(ctx, t, method, 0, func() ([]engine.Claim, error) {
 		now := t.now()
 		var due []*row
 		for _, r := range t.sorted() {
-			ours := slices.ContainsFunc(claimed, func(c engine.Claim) bool { return c.Token == r.token })
-			if !r.due.IsZero() && !r.due.After(now) && which(r) && (ours || r.claimed.Before(now)) {
+			ours := slices.ContainsFunc(again, func(c engine.Claim) bool { return c.Token == r.token })
+			if !r.due.IsZero() && !r.due.After(now) && r.priority <= lowest && (ours || r.claimed.Before(now)) {
 				due = append(due, r)
 			}
 		}
