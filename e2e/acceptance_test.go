@@ -299,7 +299,11 @@ var proofs = map[int][]string{
 	20: {"apiservices TestP20P21TheClientCannotSetActive", "e2e TestConfigurationAtRunTime/P20"},
 	21: {"apiservices TestP20P21TheClientCannotSetActive", "e2e TestConfigurationAtRunTime/P21"},
 	22: {"apiservices TestP22TheUserIsTheCallerAndCannotBeSet", "e2e TestConfigurationAtRunTime/P21 P22"},
-	23: {"e2e TestTwoConfigurations/P23"}, 24: {"e2e TestSilentMailbox"}, 25: {"e2e TestConfigurationAtRunTime/P25"},
+	23: {
+		"e2e TestTwoConfigurations/P23", "e2e TestOverlappingConfigurations/P23", "e2e TestASharedRoomChangesHands/P23",
+		"e2e TestTwoProjectsOfTwoConfigurations",
+	},
+	24: {"e2e TestSilentMailbox"}, 25: {"e2e TestConfigurationAtRunTime/P25"},
 	26: {"e2e TestDiscovery/P26"}, 27: {"e2e TestDiscovery/P26 P27"}, 28: {"e2e TestDiscovery/P26 P27 P28"}, 29: {"e2e TestDiscovery/P29"},
 	30: {"e2e TestDiscovery/P30"}, 31: {"e2e TestRoomsComeAndGo/P31"}, 32: {"e2e TestRoomsComeAndGo/P32"}, 33: {"e2e TestDiscovery/P33"},
 	34: {"e2e TestDiscovery/P34"}, 35: {"e2e TestDiscovery/P35"}, 36: {"e2e TestRoomsComeAndGo/P36"}, 37: {"e2e TestDiscovery/P30 P37"},

@@ -245,6 +245,7 @@ func (c *Calendar) Changes(ctx context.Context, room meeting.Address, token stri
 			delta.Deleted = append(delta.Deleted, meeting.ItemID(change.ID))
 		case change.ItemKind == "CalendarItem":
 			delta.Changed = true
+			delta.Told = append(delta.Told, meeting.ItemID(change.ID))
 		}
 	}
 	return delta, nil

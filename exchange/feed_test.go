@@ -34,7 +34,7 @@ func (w *world) drain(room meeting.Room, token string) engine.Delta {
 		w.NotEmpty(page.Token)
 		token, more = page.Token, page.More
 		all.Token, all.Changed = token, all.Changed || page.Changed
-		all.Deleted = append(all.Deleted, page.Deleted...)
+		all.Told, all.Deleted = append(all.Told, page.Told...), append(all.Deleted, page.Deleted...)
 	}
 	return all
 }

@@ -102,6 +102,7 @@ func TestWhatIsDeletedIsTold(t *testing.T) {
 	delta := w.drain(room, token)
 	require.True(t, delta.Changed)
 	require.Equal(t, []meeting.ItemID{first.Item}, delta.Deleted)
+	require.Equal(t, []meeting.ItemID{second.Item}, delta.Told)
 	w.withdraw(h, time.Time{})
 	require.Equal(t, []meeting.ItemID{second.Item}, w.drain(room, delta.Token).Deleted)
 }

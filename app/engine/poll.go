@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,10 +58,15 @@ type readers struct {
 	mu   sync.Mutex
 	busy map[meeting.RoomID]bool
 	read map[meeting.RoomID]time.Time // when they were read last
+
+	untold map[meeting.RoomID][]string // what the last read showed that no poll had told of
 }
 
 func newReaders(n int) *readers {
-	return &readers{free: make(chan struct{}, n), busy: map[meeting.RoomID]bool{}, read: map[meeting.RoomID]time.Time{}}
+	return &readers{
+		free: make(chan struct{}, n), busy: map[meeting.RoomID]bool{}, read: map[meeting.RoomID]time.Time{},
+		untold: map[meeting.RoomID][]string{},
+	}
 }
 
 // begin takes a reader for a room, waiting for a free one. It is false for a
@@ -162,6 +168,7 @@ func (e *Engine) postpone(ctx context.Context, room DueRoom, failure *Error) err
 
 func (e *Engine) poll(ctx context.Context, room DueRoom) error {
 	baseline, changed := room.Token == "", false
+	var told []meeting.ItemID
 	if room.Near {
 		e.tempo.stir(e.RefreshInterval, room.ID)
 	}
@@ -181,6 +188,7 @@ func (e *Engine) poll(ctx context.Context, room DueRoom) error {
 		if err != nil {
 			return err
 		}
+		told = append(told, delta.Told...)
 		if delta.Changed && !baseline {
 			changed = true
 			e.tempo.stir(changedFor, room.ID)
@@ -200,13 +208,13 @@ func (e *Engine) poll(ctx context.Context, room DueRoom) error {
 	if !changed {
 		ctx = withUrgency(ctx, ForRecords)
 	}
-	return e.read(ctx, room)
+	return e.read(ctx, room, told)
 }
 
 // read compares a room's whole calendar with what is known of it. Its
 // position in the change feed was stored before, so a change during the read
 // leads to another one.
-func (e *Engine) read(ctx context.Context, room DueRoom) error {
+func (e *Engine) read(ctx context.Context, room DueRoom, told []meeting.ItemID) error {
 	since, err := e.store.Tick(ctx)
 	if err != nil {
 		return err
@@ -221,9 +229,10 @@ func (e *Engine) read(ctx context.Context, room DueRoom) error {
 		return err
 	}
 	e.reading.done(room.ID, e.now())
+	fresh := untold(sightings, known, told)
 	result, err := e.store.SaveWindow(ctx, WindowRead{
 		Room: room, Since: since, Span: span, Sightings: sightings,
-		Confirmed: room.Guarded, NextAudit: e.now().Add(jitter(24 * time.Hour)),
+		Ahead: e.reading.ahead(room.ID, fresh), Confirmed: room.Guarded, NextAudit: e.now().Add(jitter(24 * time.Hour)),
 	})
 	if err != nil {
 		return err
@@ -233,9 +242,63 @@ func (e *Engine) read(ctx context.Context, room DueRoom) error {
 			"room", room.Address, "entries", result.Suspected)
 		return nil
 	}
+	e.reading.showed(room.ID, fresh)
 	if result.Changed > 0 {
 		e.log.DebugContext(ctx, "calendar read", "room", room.Address, "changed", result.Changed)
 		wake(e.wakeWork)
 	}
 	return nil
+}
+
+// untold returns what a read shows that the change feed has not told of, as it
+// came after the poll: items, and UIDs of series. Should such a thing be gone before
+// the next poll, that tells nothing of it, neither that it came nor that it went. Of a
+// series the feed tells the master, a read the dates: as many may be new as were told
+// and are not shown themselves.
+func untold(sightings []meeting.Sighting, known map[meeting.ItemID]Known, told []meeting.ItemID) []string {
+	var items []string
+	masters, series := map[meeting.ItemID]bool{}, map[meeting.UID]bool{}
+	for _, id := range told {
+		masters[id] = true
+	}
+	for _, s := range sightings {
+		_, seen := known[s.Item]
+		announced := masters[s.Item]
+		delete(masters, s.Item)
+		switch {
+		case seen || announced:
+		case s.Key == "":
+			items = append(items, string(s.Item))
+		default:
+			series[s.UID] = true
+		}
+	}
+	for _, k := range known {
+		delete(series, k.UID)
+	}
+	if len(series) > len(masters) {
+		for uid := range series {
+			items = append(items, string(uid))
+		}
+	}
+	return items
+}
+
+// ahead tells whether a read has to be repeated with the next poll: it shows what
+// was not told, and the one before did not. What is shown, but counts for nothing, is
+// not looked at for ever.
+func (r *readers) ahead(room meeting.RoomID, untold []string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(untold, func(item string) bool { return !slices.Contains(r.untold[room], item) })
+}
+
+// showed notes what a read that was stored showed.
+func (r *readers) showed(room meeting.RoomID, untold []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.untold, room)
+	if len(untold) > 0 {
+		r.untold[room] = untold
+	}
 }

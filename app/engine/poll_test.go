@@ -170,3 +170,50 @@ func TestRoomsWithAMeetingSoonArePolledMoreOften(t *testing.T) {
 		require.NotEmpty(t, f.heard())
 	})
 }
+
+func TestAReadIsAheadOfTheFeed(t *testing.T) {
+	single := func(id string) meeting.Sighting {
+		return meeting.Sighting{Item: meeting.ItemID(id), UID: meeting.UID("of " + id)}
+	}
+	date := func(series, id string) meeting.Sighting {
+		return meeting.Sighting{Item: meeting.ItemID(id), UID: meeting.UID(series), Key: meeting.Key(id)}
+	}
+	for name, test := range map[string]struct {
+		shown  []meeting.Sighting
+		known  map[meeting.ItemID]Known
+		told   []meeting.ItemID
+		untold []string
+	}{
+		"nothing is shown":                       {},
+		"what is shown was told":                 {shown: []meeting.Sighting{single("a"), single("b")}, told: []meeting.ItemID{"b", "a"}},
+		"it is known from a read before":         {shown: []meeting.Sighting{single("a")}, known: map[meeting.ItemID]Known{"a": {}}},
+		"it is new, and was not told":            {shown: []meeting.Sighting{single("a"), single("b")}, told: []meeting.ItemID{"a"}, untold: []string{"b"}},
+		"of a series, its master was told":       {shown: []meeting.Sighting{date("s", "1"), date("s", "2")}, told: []meeting.ItemID{"master"}},
+		"of two series, one master was told":     {shown: []meeting.Sighting{date("s", "1"), date("r", "2")}, told: []meeting.ItemID{"master"}, untold: []string{"r", "s"}},
+		"what was told is a single meeting":      {shown: []meeting.Sighting{single("a"), date("s", "1")}, told: []meeting.ItemID{"a"}, untold: []string{"s"}},
+		"a date of a series that is known comes": {shown: []meeting.Sighting{date("s", "2")}, known: map[meeting.ItemID]Known{"1": {UID: "s"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.ElementsMatch(t, test.untold, untold(test.shown, test.known, test.told))
+		})
+	}
+	t.Run("a read is repeated once", func(t *testing.T) {
+		r := newReaders(1)
+		for i, step := range []struct {
+			room   meeting.RoomID
+			untold []string
+			ahead  bool
+		}{
+			{1, nil, false},
+			{1, []string{"a"}, true},
+			{1, []string{"a"}, false}, // it is shown, but nobody wants it
+			{1, []string{"a", "b"}, true},
+			{2, []string{"a"}, true},
+			{1, nil, false},
+			{1, []string{"a"}, true},
+		} {
+			require.Equal(t, step.ahead, r.ahead(step.room, step.untold), i)
+			r.showed(step.room, step.untold)
+		}
+	})
+}

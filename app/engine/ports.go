@@ -92,7 +92,8 @@ type RoomInfo struct {
 // Delta is one page of a room's change feed.
 type Delta struct {
 	Token   string
-	Changed bool // at least one item was created, changed or deleted
+	Changed bool             // at least one item was created, changed or deleted
+	Told    []meeting.ItemID // that were created or changed; of a series its master
 	Deleted []meeting.ItemID
 	More    bool
 }
@@ -345,6 +346,7 @@ type WindowRead struct {
 	Since     meeting.Tick // before the read began
 	Span      meeting.Span
 	Sightings []meeting.Sighting
+	Ahead     bool      // it shows what the change feed did not tell of: read again after the next poll
 	Confirmed bool      // a second look at a suspicious read
 	NextAudit time.Time // when to read again even without changes
 }

@@ -237,6 +237,11 @@ type Cell struct {
 	AnsweredAt time.Time
 	AnsweredAs Answer
 	SeenAt     time.Time // when Seen or SeenSpan last changed, or the entry was made anew
+	// Believed asks whoever stores the cell to have the room's calendar read with
+	// its next poll, whatever that tells: what was believed of an entry may be gone
+	// by then, and the feed tells nothing of one that came and went in between. It
+	// is not stored itself.
+	Believed bool
 	// Reread asks whoever stores the cell to have the room's calendar read
 	// anew, whatever its change feed says; it is not stored itself.
 	Reread bool

@@ -255,7 +255,7 @@ func (o *Occurrence) Answered(span Span, rooms []RoomID, at Moment) {
 		switch {
 		case c.SeenAt.After(o.CopyCheckedAt) && (c.Seen == None || c.Seen == Booked && !c.SeenSpan.Equal(span)):
 		case slices.Contains(rooms, c.Room):
-			c.see(Booked, span, at.Now)
+			c.Believed = c.see(Booked, span, at.Now)
 		case c.Invited:
 			c.see(None, Span{}, at.Now)
 		}

@@ -162,21 +162,24 @@ func (t *Term) wakeRefused(ctx context.Context, r *record) error {
 	})
 }
 
-// queueReread has calendars read that may show what was missed. Rooms that fail,
-// or whose last read was suspicious, keep the time set for them.
+// queueReread has calendars read that may show what was missed, now or with the
+// next poll. Rooms that fail, or whose last read was suspicious, keep the time set
+// for them.
 func queueReread(batch *pgx.Batch, o *meeting.Occurrence) {
 	var rooms []meeting.RoomID
+	var now []bool
 	for i := range o.Cells {
-		if o.Cells[i].Reread {
-			o.Cells[i].Reread = false
-			rooms = append(rooms, o.Cells[i].Room)
+		if c := &o.Cells[i]; c.Reread || c.Believed {
+			rooms, now = append(rooms, c.Room), append(now, c.Reread)
+			c.Reread, c.Believed = false, false
 		}
 	}
 	if len(rooms) > 0 {
 		batch.Queue(
-			`update ews.room set audit_at = now(),
-			   poll_at = case when fail_count = 0 and guard_since is null then least(poll_at, now()) else poll_at end
-			 where id = any($1) and retired_at is null`, rooms)
+			`update ews.room set delta_gen = delta_gen + 1,
+			   poll_at = case when x.now and fail_count = 0 and guard_since is null then least(poll_at, now()) else poll_at end
+			 from unnest($1::bigint[], $2::bool[]) as x (room, now)
+			 where id = x.room and retired_at is null`, rooms, now)
 	}
 }
 

@@ -154,8 +154,9 @@ func tombstones(ctx context.Context, tx *transaction, room meeting.RoomID) (map[
 
 func closeRead(batch *pgx.Batch, w engine.WindowRead, audit float64, stale bool) {
 	batch.Queue(
-		`update ews.room set read_at = now(), fail_count = 0, error_code = '', guard_since = null, guard_gone = 0
-		 where id = $1`, w.Room.ID)
+		`update ews.room set read_at = now(), fail_count = 0, error_code = '', guard_since = null, guard_gone = 0,
+		   delta_gen = delta_gen + case when $2 then 1 else 0 end
+		 where id = $1`, w.Room.ID, w.Ahead)
 	if stale {
 		// Part of what the read says was overtaken: read again.
 		batch.Queue(`update ews.room set audit_at = now(), poll_at = least(poll_at, now() + interval '1 second') where id = $1`,

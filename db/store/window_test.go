@@ -53,6 +53,42 @@ func TestARoomIsReadAnewWhereSomethingMayHaveBeenMissed(t *testing.T) {
 	require.False(t, o.load(c).Meeting.Occurrences[0].CellOf(room).Reread)
 }
 
+// What the feed has not told of may come and go between two polls: then it never
+// will.
+func TestWhatTheFeedDidNotTellIsReadAgainWithTheNextPoll(t *testing.T) {
+	for name, after := range map[string]func(o *office, w engine.WindowRead){
+		"shown by a read that came after the poll": func(o *office, w engine.WindowRead) {
+			w.Ahead = true
+			o.save(w)
+		},
+		"believed, as its organizer's copy says so": func(o *office, w engine.WindowRead) {
+			o.save(w)
+			o.exec(`update ews.room set poll_at = now() + interval '1 hour'`)
+			c := o.claim()
+			require.NoError(o.t, o.term.Apply(o.t.Context(), c, nil, func(m *meeting.Meeting, _ meeting.Moment) ([]engine.Notice, error) {
+				m.Occurrences[0].CellOf(w.Room.ID).Believed = true
+				return nil, nil
+			}))
+			require.False(o.t, o.isDue(w.Room.ID), "not at once")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			room := o.room("lake@example.com", 10)
+			w := o.window(room, entry("a", o.hour(9)))
+			w.Room = o.delta(w.Room, engine.Delta{Token: "t"}, true)
+			after(o, w)
+			polled := o.delta(o.due(room), engine.Delta{Token: "t1"}, false)
+			require.True(t, polled.Read)
+			w = o.window(room, entry("a", o.hour(9)))
+			w.Room = polled
+			o.save(w)
+			require.False(t, o.due(room).Read, "once")
+		})
+	}
+}
+
 func TestAnEntryBecomesAMeeting(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -55,10 +55,16 @@ func (c *calendar) Changes(ctx context.Context, room meeting.Address, token stri
 			}
 		}
 		to := min(from+feedPage, len(f.entries))
-		out := engine.Delta{Token: fmt.Sprintf("%d/%d", life, to), Changed: to > from, More: to < len(f.entries)}
+		out := engine.Delta{Token: fmt.Sprintf("%d/%d", life, to), More: to < len(f.entries)}
 		for _, e := range f.entries[from:to] {
+			if f.cameAndWent(e.item, from) {
+				continue
+			}
+			out.Changed = true
 			if e.deleted {
 				out.Deleted = append(out.Deleted, meeting.ItemID(e.item))
+			} else {
+				out.Told = append(out.Told, meeting.ItemID(e.item))
 			}
 		}
 		return out, nil

@@ -192,12 +192,12 @@ func (d *Database) save(changed *meeting.Meeting, at meeting.Tick) (*row, error)
 				c.SeenAt = d.now()
 			}
 			c.SeenAt, c.AnsweredAt = micros(c.SeenAt), micros(c.AnsweredAt)
-			if c.Reread {
-				room := d.rooms[c.Room]
-				c.Reread, room.audit = false, d.now()
-				if room.fails == 0 && room.guard.IsZero() {
+			if room := d.rooms[c.Room]; c.Reread || c.Believed {
+				room.deltaGen++
+				if c.Reread && room.fails == 0 && room.guard.IsZero() {
 					room.poll = d.now()
 				}
+				c.Reread, c.Believed = false, false
 			}
 		}
 		slices.SortFunc(o.Cells, func(a, b meeting.Cell) int { return int(a.Room - b.Room) })

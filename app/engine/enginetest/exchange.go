@@ -76,6 +76,14 @@ type entry struct {
 	deleted bool
 }
 
+// cameAndWent tells whether an item was made after a position, and is gone: who
+// asks from there hears nothing of it.
+func (f *feed) cameAndWent(item string, from int) bool {
+	is := func(e entry) bool { return e.item == item }
+	made := slices.IndexFunc(f.entries, is)
+	return made >= from && slices.ContainsFunc(f.entries[made:], func(e entry) bool { return is(e) && e.deleted })
+}
+
 func newExchange(w *World, o Options) exchange {
 	x := exchange{
 		w: w, listed: map[meeting.Address]bool{}, items: map[meeting.Address][]*item{}, handled: map[seat]int{}, answered: map[seat]time.Time{},

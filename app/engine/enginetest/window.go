@@ -51,6 +51,9 @@ func (t *Term) SaveWindow(ctx context.Context, w engine.WindowRead) (engine.Wind
 
 func (t *Term) closeRead(room *roomRow, w engine.WindowRead, stale bool) {
 	room.fails, room.code, room.guard = 0, "", time.Time{}
+	if w.Ahead {
+		room.deltaGen++
+	}
 	if stale {
 		room.audit = t.now()
 		if soon := t.now().Add(time.Second); soon.Before(room.poll) {
