@@ -121,6 +121,13 @@ func (h *theatre) book(where, subject string, s slot) {
 	require.NoError(h.t, err)
 }
 
+// show has the calendars show a day.
+func show(p *browsertest.Page, day time.Time) {
+	button := fmt.Sprintf("[data-day=%q]", day.Format(time.DateOnly))
+	p.Click(button)
+	p.Await(fmt.Sprintf("document.querySelector(%q) !== null", button+"[aria-current=date]"), 5*time.Second)
+}
+
 // entryAt selects the entry of a room at a time, on one side.
 func entryAt(side string, n, hour int) string {
 	return fmt.Sprintf(`[data-side=%s] [data-room=%q] .entry[title^="%02d:00"]`, side, room(n), hour)
@@ -227,10 +234,10 @@ func TestTheDemonstrationInABrowser(t *testing.T) {
 		p.Click(entryAt(eliona, 1, 8))
 		p.Click("#details [data-do=cancel]")
 		h.bothHold(p, days[1:]...)
-		p.Click(fmt.Sprintf("[data-day=%q]", h.day.AddDate(0, 0, 1).Format(time.DateOnly)))
+		show(p, h.day.AddDate(0, 0, 1))
 		p.Click(entryAt(outlook, 1, 8))
 		p.Click("#details [data-do=series]")
-		p.Click(fmt.Sprintf("[data-day=%q]", h.day.Format(time.DateOnly)))
+		show(p, h.day)
 		h.bothHold(p)
 	})
 

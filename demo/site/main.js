@@ -22,17 +22,25 @@ function drawWeek() {
   }
   if (!days.includes(view.day)) days.push(view.day);
   const held = (day, side) => entriesOf(day).filter((e) => e.side === side && (e.state === "accepted" || e.state === "pending")).length;
-  const counts = days.map((day) => [held(day, "outlook"), held(day, "eliona")]);
-  const week = document.getElementById("week"), key = JSON.stringify([days, counts, view.day]);
-  if (week.dataset.key === key) return;
-  const focused = document.activeElement && document.activeElement.dataset.day;
-  week.dataset.key = key;
-  week.replaceChildren(...days.map((day, i) => make("button", {
-    type: "button", "data-day": day, "aria-current": day === view.day && "date",
-    onclick: () => { view.day = day; redraw(); paint(); },
-  }, make("span", {}, midnight(day).toLocaleDateString("en-GB", { weekday: "short", day: "numeric" })),
-  make("small", { title: "in Outlook and in Eliona" }, make("b", { class: "outlook" }, String(counts[i][0])), " · ", make("b", { class: "eliona" }, String(counts[i][1]))))));
-  if (focused) { const again = week.querySelector("[data-day=\"" + focused + "\"]"); if (again) again.focus(); }
+  const week = document.getElementById("week");
+  if (week.dataset.days !== days.join()) {
+    const focused = document.activeElement && document.activeElement.dataset.day;
+    week.dataset.days = days.join();
+    week.replaceChildren(...days.map((day) => make("button", {
+      type: "button", "data-day": day, onclick: () => { view.day = day; redraw(); paint(); },
+    }, make("span", {}, midnight(day).toLocaleDateString("en-GB", { weekday: "short", day: "numeric" })),
+    make("small", { title: "in Outlook and in Eliona" }, make("b", { class: "outlook" }), " · ", make("b", { class: "eliona" })))));
+    if (focused) { const again = week.querySelector("[data-day=\"" + focused + "\"]"); if (again) again.focus(); }
+  }
+  // What is there already stays: a click on something that is replaced is lost.
+  for (const button of week.children) {
+    const day = button.dataset.day;
+    if (day === view.day) button.setAttribute("aria-current", "date"); else button.removeAttribute("aria-current");
+    for (const count of button.querySelectorAll("b")) {
+      const now = String(held(day, count.className));
+      if (count.textContent !== now) count.textContent = now;
+    }
+  }
 }
 
 function paint() {
